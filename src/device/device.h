@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* device.h - the door to the device models a guest can see. */
+#ifndef FACET_DEVICE_DEVICE_H
+#define FACET_DEVICE_DEVICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "guest/memory.h"
+#include "guest/queue.h"
+#include "sched/sched.h"
+
+struct facet_device;
+
+/* What a transport lends a device: the guest's memory, and the one way back to the guest. */
+struct facet_port {
+	struct facet_guest_memory *memory;
+	/* The configuration space changed. Thread: loop. Queues interrupt by facet_queue_push(). */
+	void (*config_changed)(struct facet_port *port);
+};
+
+struct facet_device_config {
+	struct facet_sched *sched;     /* borrowed, as is the display */
+	struct facet_display *display;
+	unsigned int max_resources;    /* 0: a default */
+};
+
+/* What a virtio transport has to know (virtio 1.3, 4.1 and 5.7). */
+struct facet_virtio_info {
+	uint16_t device_id;
+	uint16_t queue_count;
+	uint16_t queue_size; /* largest */
+	uint64_t features;   /* of the device, without the transport's */
+	size_t config_size;
+};
+
+/**
+ * facet_device_create() - make a device model.
+ * @name: "virtio-gpu" or "null"
+ * @port: borrowed, fixed for the device's life
+ */
+int facet_device_create(const char *name, const struct facet_device_config *cfg,
+			struct facet_port *port, struct facet_device **ret, struct facet_error *err);
+void facet_device_destroy(struct facet_device *device);
+
+/* All below: loop thread. */
+const struct facet_virtio_info *facet_device_virtio(const struct facet_device *device);
+
+/* The driver accepted these bits, of the device's and the transport's. */
+void facet_device_set_features(struct facet_device *device, uint64_t features);
+
+/*
+ * As after power-on. Answers to jobs under way are dropped (their chains belong to a past epoch);
+ * the engine forgets this guest's objects in its own time, in order.
+ */
+void facet_device_reset(struct facet_device *device);
+
+/* Outside the space: reads give 0, writes are dropped; never more than @size bytes. */
+void facet_device_config_read(struct facet_device *device, size_t offset, void *buf, size_t size);
+void facet_device_config_write(struct facet_device *device, size_t offset, const void *buf,
+			       size_t size);
+
+/*
+ * The guest has put something into queue @index; also after -EAGAIN was resolved. Takes all there
+ * is, up to a bound; true when there may be more: call again, after serving others.
+ */
+bool facet_device_kick(struct facet_device *device, unsigned int index, struct facet_queue *queue);
+
+#endif

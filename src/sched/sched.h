@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* sched.h - the door to the scheduler: who runs next on the engine, within which quotas. */
+#ifndef FACET_SCHED_SCHED_H
+#define FACET_SCHED_SCHED_H
+
+#include "engine/engine.h"
+
+struct facet_sched;
+
+struct facet_sched_config {
+	struct facet_engine *engine; /* borrowed */
+	uint64_t vram_bytes;	     /* quota of host memory for resources; 0: none */
+	unsigned int max_contexts;   /* 0: none */
+	unsigned int max_queued;     /* jobs waiting; 0: none */
+};
+
+/* What this vGPU used; all counters grow only. */
+struct facet_usage {
+	uint64_t jobs;
+	uint64_t busy_ns;   /* engine thread inside a job */
+	uint64_t wait_ns;   /* sum over jobs: from submit to start */
+	uint64_t flushes;   /* frames the guest finished */
+	uint64_t vram_bytes, vram_peak_bytes, vram_quota_bytes;
+	unsigned int contexts, queued;
+};
+
+/* Starts the engine thread. */
+int facet_sched_create(const struct facet_sched_config *cfg, struct facet_sched **ret,
+		       struct facet_error *err);
+/* Finishes what was submitted, ends the thread; every job is done when this returns. */
+void facet_sched_destroy(struct facet_sched *sched);
+
+/*
+ * Takes the job; job->done fires exactly once. Any thread.
+ * Return: 0; -EDQUOT when max_queued wait (the job stays the caller's: try again after a done).
+ */
+int facet_sched_submit(struct facet_sched *sched, struct facet_job *job);
+
+/* Account host memory or a context before it is made. 0, or -EDQUOT. Any thread. */
+int facet_sched_charge(struct facet_sched *sched, uint64_t bytes);
+void facet_sched_uncharge(struct facet_sched *sched, uint64_t bytes);
+int facet_sched_charge_context(struct facet_sched *sched);
+void facet_sched_uncharge_context(struct facet_sched *sched);
+
+void facet_sched_usage(struct facet_sched *sched, struct facet_usage *ret);
+const struct facet_engine_caps *facet_sched_caps(const struct facet_sched *sched);
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* transport.h - the door to the ways a guest's accesses arrive. */
+#ifndef FACET_TRANSPORT_TRANSPORT_H
+#define FACET_TRANSPORT_TRANSPORT_H
+
+#include "base/error.h"
+#include "device/device.h"
+
+struct facet_transport;
+
+struct facet_transport_config {
+	const char *device; /* name of the device model to create: "virtio-gpu" */
+	struct facet_device_config device_config;
+	int listen_fd; /* taken; accepts one front-end after another. -1: none */
+	int fd;	       /* taken; one front-end already connected. -1: none */
+};
+
+struct facet_transport_status {
+	bool connected;	     /* a front-end is there */
+	bool running;	     /* the guest's driver has started the queues */
+	uint64_t features;   /* that the driver accepted */
+	uint64_t drops;	     /* requests refused because they made no sense */
+	unsigned int regions; /* of guest memory */
+};
+
+/**
+ * facet_transport_create() - open a way for guests.
+ * @name: "vhost-user" or "loopback"
+ */
+int facet_transport_create(const char *name, const struct facet_transport_config *cfg,
+			   struct facet_transport **ret, struct facet_error *err);
+void facet_transport_destroy(struct facet_transport *transport);
+
+/* One descriptor to poll (an epoll set of the transport's own); it never changes. */
+int facet_transport_fd(struct facet_transport *transport);
+
+/*
+ * One non-blocking step. 0; -ENOTCONN when the front-end has gone and none can come again
+ * (no listen_fd); never an error for what a guest or front-end did wrong.
+ */
+int facet_transport_dispatch(struct facet_transport *transport);
+
+void facet_transport_status(struct facet_transport *transport, struct facet_transport_status *ret);
+
+#endif
