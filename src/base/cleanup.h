@@ -17,7 +17,7 @@ static inline void facet_free_ptr(void *p)
 	free(*(void **)p);
 }
 
-#define facet_autofree	__attribute__((cleanup(facet_free_ptr)))
+#define facet_autofree  __attribute__((cleanup(facet_free_ptr)))
 #define facet_autoclose __attribute__((cleanup(facet_close_ptr)))
 
 /* After FACET_DEFINE_CLEANUP(struct x, x_destroy): facet_auto(x_destroy) struct x *x = NULL; */

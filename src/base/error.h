@@ -4,7 +4,7 @@
 #define FACET_BASE_ERROR_H
 
 struct facet_error {
-	int code;	/* negative errno */
+	int code;       /* negative errno */
 	char text[256]; /* a sentence for a person, no newline */
 };
 

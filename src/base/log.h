@@ -38,10 +38,10 @@ int facet_log_limited(struct facet_log_limit *state, unsigned int burst, const c
 #define log_debug(...) facet_log(FACET_LOG_DEBUG, LOG_AREA, __VA_ARGS__)
 
 /* For everything a guest provokes. */
-#define log_guest(...)                                                \
-	do {                                                          \
-		static struct facet_log_limit _limit;                 \
-		if (facet_log_limited(&_limit, 10, LOG_AREA))         \
+#define log_guest(...)                                                     \
+	do {                                                               \
+		static struct facet_log_limit _limit;                      \
+		if (facet_log_limited(&_limit, 10, LOG_AREA))              \
 			facet_log(FACET_LOG_DEBUG, LOG_AREA, __VA_ARGS__); \
 	} while (0)
 

@@ -22,9 +22,9 @@ struct facet_port {
 };
 
 struct facet_device_config {
-	struct facet_sched *sched;     /* borrowed, as is the display */
+	struct facet_sched *sched; /* borrowed, as is the display */
 	struct facet_display *display;
-	unsigned int max_resources;    /* 0: a default */
+	unsigned int max_resources; /* 0: a default */
 };
 
 /* What a virtio transport has to know (virtio 1.3, 4.1 and 5.7). */
@@ -42,7 +42,8 @@ struct facet_virtio_info {
  * @port: borrowed, fixed for the device's life
  */
 int facet_device_create(const char *name, const struct facet_device_config *cfg,
-			struct facet_port *port, struct facet_device **ret, struct facet_error *err);
+			struct facet_port *port, struct facet_device **ret,
+			struct facet_error *err);
 void facet_device_destroy(struct facet_device *device);
 
 /* All below: loop thread. */

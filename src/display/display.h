@@ -10,9 +10,9 @@
 #include "base/error.h"
 
 enum {
-	FACET_MAX_OUTPUTS = 16,	      /* VIRTIO_GPU_MAX_SCANOUTS */
-	FACET_CURSOR_SIZE = 64,	      /* pixels a side */
-	FACET_MAX_EDID = 1024,	      /* bytes */
+	FACET_MAX_OUTPUTS = 16, /* VIRTIO_GPU_MAX_SCANOUTS */
+	FACET_CURSOR_SIZE = 64, /* pixels a side */
+	FACET_MAX_EDID = 1024,  /* bytes */
 };
 
 struct facet_display;
@@ -28,7 +28,7 @@ struct facet_rect {
  */
 struct facet_frame {
 	uint32_t width, height; /* of the picture */
-	uint32_t fourcc;	/* DRM_FORMAT_*, always 32 bits a pixel: what read() delivers */
+	uint32_t fourcc;        /* DRM_FORMAT_*, always 32 bits a pixel: what read() delivers */
 
 	/* When the GPU exports it: a descriptor the frame's engine owns; sinks dup. Else -1. */
 	int dmabuf_fd;

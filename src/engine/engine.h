@@ -17,7 +17,7 @@ struct facet_engine;
 struct facet_engine_config {
 	struct facet_display *display; /* where pictures go; borrowed */
 	const char *render_node;       /* path, or NULL: the software renderer */
-	int render_fd;		       /* already open (the sandbox has no /dev), or -1 */
+	int render_fd;                 /* already open (the sandbox has no /dev), or -1 */
 };
 
 /* One capability set (virtio-gpu 5.7.6.8, GET_CAPSET_INFO). */
@@ -77,8 +77,8 @@ struct facet_backing {
 struct facet_job {
 	struct facet_list link; /* of the scheduler */
 	enum facet_job_kind kind;
-	bool fenced;	       /* done only when the GPU has finished all that came before */
-	uint32_t context_id;   /* 0: none */
+	bool fenced;         /* done only when the GPU has finished all that came before */
+	uint32_t context_id; /* 0: none */
 	uint32_t resource_id;
 
 	union {
@@ -88,7 +88,7 @@ struct facet_job {
 				nr_samples, flags;
 		} create;
 		struct facet_backing *backing; /* ATTACH_BACKING */
-		struct {		       /* TRANSFER_* */
+		struct {                       /* TRANSFER_* */
 			bool is_2d; /* lines of the backing are as wide as the resource */
 			struct facet_box box;
 			uint64_t offset;
@@ -99,7 +99,7 @@ struct facet_job {
 			struct facet_rect rect;
 		} scanout;
 		struct facet_rect flush; /* FLUSH: of the resource, on every output that shows it */
-		struct {		 /* CURSOR; resource_id 0: hide */
+		struct {                 /* CURSOR; resource_id 0: hide */
 			unsigned int output;
 			int32_t x, y;
 			uint32_t hot_x, hot_y;
@@ -109,12 +109,12 @@ struct facet_job {
 			void *data; /* of size bytes, the owner's */
 			size_t size;
 		} capset;
-		struct { /* CONTEXT_CREATE */
+		struct {               /* CONTEXT_CREATE */
 			uint32_t init; /* low byte: capset id, 0 means virgl */
 			char name[64]; /* NUL-terminated */
 		} context;
-		struct { /* SUBMIT */
-			void *data; /* the owner's, 8-byte aligned, alive until done */
+		struct {             /* SUBMIT */
+			void *data;  /* the owner's, 8-byte aligned, alive until done */
 			size_t size; /* bytes, a multiple of 4 */
 		} submit;
 		struct { /* CAPTURE */

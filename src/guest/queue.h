@@ -21,7 +21,7 @@ struct facet_chain {
 	uint16_t head;
 	unsigned int out_count, in_count;
 	size_t out_size, in_size; /* bytes; sums were checked */
-	struct iovec *out, *in;	  /* into guest memory: copy, then check, then use */
+	struct iovec *out, *in;   /* into guest memory: copy, then check, then use */
 	struct facet_queue *queue;
 	uint64_t epoch; /* of the queue when it was popped; a push from before a reset is dropped */
 };

@@ -9,7 +9,7 @@ struct facet_sched;
 
 struct facet_sched_config {
 	struct facet_engine *engine; /* borrowed */
-	uint64_t vram_bytes;	     /* quota of host memory for resources; 0: none */
+	uint64_t vram_bytes;         /* quota of host memory for resources; 0: none */
 	unsigned int max_contexts;   /* 0: none */
 	unsigned int max_queued;     /* jobs waiting; 0: none */
 };
@@ -17,9 +17,9 @@ struct facet_sched_config {
 /* What this vGPU used; all counters grow only. */
 struct facet_usage {
 	uint64_t jobs;
-	uint64_t busy_ns;   /* engine thread inside a job */
-	uint64_t wait_ns;   /* sum over jobs: from submit to start */
-	uint64_t flushes;   /* frames the guest finished */
+	uint64_t busy_ns; /* engine thread inside a job */
+	uint64_t wait_ns; /* sum over jobs: from submit to start */
+	uint64_t flushes; /* frames the guest finished */
 	uint64_t vram_bytes, vram_peak_bytes, vram_quota_bytes;
 	unsigned int contexts, queued;
 };

@@ -12,14 +12,14 @@ struct facet_transport_config {
 	const char *device; /* name of the device model to create: "virtio-gpu" */
 	struct facet_device_config device_config;
 	int listen_fd; /* taken; accepts one front-end after another. -1: none */
-	int fd;	       /* taken; one front-end already connected. -1: none */
+	int fd;        /* taken; one front-end already connected. -1: none */
 };
 
 struct facet_transport_status {
-	bool connected;	     /* a front-end is there */
-	bool running;	     /* the guest's driver has started the queues */
-	uint64_t features;   /* that the driver accepted */
-	uint64_t drops;	     /* requests refused because they made no sense */
+	bool connected;       /* a front-end is there */
+	bool running;         /* the guest's driver has started the queues */
+	uint64_t features;    /* that the driver accepted */
+	uint64_t drops;       /* requests refused because they made no sense */
 	unsigned int regions; /* of guest memory */
 };
 

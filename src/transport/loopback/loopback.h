@@ -29,8 +29,8 @@ int facet_loopback_send(struct facet_transport *transport, unsigned int queue, c
 			size_t out_size, unsigned int out_pieces, size_t in_size);
 
 /* Waits (dispatching) for that answer and copies it. Bytes written, or -ETIMEDOUT after 60 s. */
-int facet_loopback_wait(struct facet_transport *transport, unsigned int queue, int ticket,
-			void *in, size_t in_size);
+int facet_loopback_wait(struct facet_transport *transport, unsigned int queue, int ticket, void *in,
+			size_t in_size);
 
 /* The device under test. */
 struct facet_device *facet_loopback_device(struct facet_transport *transport);
