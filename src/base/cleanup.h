@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* cleanup.h - scope-bound release of what a function holds. */
 #ifndef FACET_BASE_CLEANUP_H
 #define FACET_BASE_CLEANUP_H

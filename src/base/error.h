@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* error.h - what went wrong, in words, without allocating. */
 #ifndef FACET_BASE_ERROR_H
 #define FACET_BASE_ERROR_H

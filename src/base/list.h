@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* list.h - an intrusive doubly linked list; a head is a link that points at itself. */
 #ifndef FACET_BASE_LIST_H
 #define FACET_BASE_LIST_H
@@ -10,7 +10,7 @@ struct facet_list {
 	struct facet_list *prev, *next;
 };
 
-#define facet_container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
+#define facet_container_of(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 static inline void facet_list_init(struct facet_list *head)
 {

@@ -71,4 +71,35 @@ int facet_guest_write(struct facet_guest_memory *mem, gpa_t to, const void *from
 /* Ring addresses of vhost-user are the front-end's own. NULL when not in one region whole. */
 void *facet_guest_user_pointer(struct facet_guest_memory *mem, uint64_t user_addr, uint64_t size);
 
+/* --- for transports: loop thread --- */
+
+enum {
+	FACET_GUEST_MAX_REGIONS = 509, /* as many as QEMU will ever fill */
+	FACET_GUEST_IOMMU_PAGE = 4096, /* what one miss asks for, at least */
+};
+
+unsigned int facet_guest_memory_count(const struct facet_guest_memory *mem);
+
+/*
+ * The way to ask an IOMMU about one page. Asking again for what was asked already is the callee's
+ * to suppress. 0: asked; else the page counts as not the guest's.
+ */
+struct facet_guest_iommu {
+	int (*miss)(void *owner, uint64_t iova, enum facet_guest_access access);
+	void *owner;
+};
+
+/* From now on addresses are IOVAs, translated by the updates below; NULL: guest-physical again. */
+void facet_guest_memory_set_iommu(struct facet_guest_memory *mem,
+				  const struct facet_guest_iommu *iommu);
+
+/* @perm: bits of enum facet_guest_access. 0, -EINVAL (nothing there to map), or -ENOMEM. */
+int facet_guest_iotlb_update(struct facet_guest_memory *mem, uint64_t iova, uint64_t size,
+			     uint64_t user_addr, unsigned int perm);
+/* @size 0: everything. */
+void facet_guest_iotlb_invalidate(struct facet_guest_memory *mem, uint64_t iova, uint64_t size);
+/* The miss was served. What is still not there is not the guest's, until an update says so. */
+void facet_guest_iotlb_settle(struct facet_guest_memory *mem, uint64_t iova,
+			      enum facet_guest_access access);
+
 #endif

@@ -13,7 +13,8 @@
 struct facet_queue;
 
 enum {
-	FACET_QUEUE_MAX_SIZE = 1024, /* descriptors in a ring, and in a chain */
+	FACET_QUEUE_MAX_SIZE = 1024,   /* descriptors in a ring */
+	FACET_QUEUE_MAX_CHAIN = 16384, /* in an indirect table: Linux makes them longer than rings */
 };
 
 /* One request: what the guest wrote for us, and room for our answer. */
@@ -41,9 +42,62 @@ void facet_queue_push(struct facet_chain *chain, uint32_t written);
 /* Free a chain without answering it. Any thread. */
 void facet_chain_drop(struct facet_chain *chain);
 
-/* Bounded copies; each returns the bytes copied, which is less than @size past the end. */
+/*
+ * Bounded copies; each returns the bytes copied, which is less than @size past the end. A write
+ * after a reset copies nothing: the guest uses that memory for something else by now. Any thread.
+ */
 size_t facet_chain_read(const struct facet_chain *chain, size_t offset, void *to, size_t size);
 size_t facet_chain_write(const struct facet_chain *chain, size_t offset, const void *from,
 			 size_t size);
+
+/* --- for transports: loop thread --- */
+
+/* Where the addresses of a ring are to be looked up. */
+enum facet_queue_space {
+	FACET_QUEUE_GUEST, /* guest-physical, or IOVAs behind an IOMMU */
+	FACET_QUEUE_USER,  /* the front-end's own (vhost-user) */
+};
+
+struct facet_queue_rings {
+	enum facet_queue_space space;
+	uint64_t desc, avail, used;
+};
+
+/* @mem: borrowed by pops; a queue outlives its destroy until the last chain is given back. */
+int facet_queue_create(struct facet_guest_memory *mem, uint16_t max_size, struct facet_queue **ret);
+void facet_queue_destroy(struct facet_queue *queue);
+
+/* While stopped: 0 or -EINVAL (no power of two, beyond @max_size; unaligned) or -EBUSY. */
+int facet_queue_set_size(struct facet_queue *queue, uint32_t size);
+int facet_queue_set_rings(struct facet_queue *queue, const struct facet_queue_rings *rings);
+int facet_queue_set_base(struct facet_queue *queue, uint32_t next_avail);
+/* What the driver accepted: INDIRECT_DESC and EVENT_IDX matter here. */
+void facet_queue_set_features(struct facet_queue *queue, uint64_t features);
+
+/* Eventfds, taken, non-blocking; -1: none. Any time. call: an interrupt; err: the ring broke. */
+void facet_queue_set_call(struct facet_queue *queue, int fd);
+void facet_queue_set_err(struct facet_queue *queue, int fd);
+
+/*
+ * Start: 0, also when the rings cannot be reached yet (see refresh); -EINVAL without size or rings.
+ * Stop: between it and the next start answers are kept, and given to the guest by that start,
+ * unless a reset comes first.
+ */
+int facet_queue_start(struct facet_queue *queue);
+void facet_queue_stop(struct facet_queue *queue);
+bool facet_queue_running(const struct facet_queue *queue);
+bool facet_queue_broken(const struct facet_queue *queue);
+/* The next entry of the avail ring to take: what set_base wants. */
+uint16_t facet_queue_base(const struct facet_queue *queue);
+
+/*
+ * Memory or the IOTLB changed: look the rings up again. While they are out of reach the queue
+ * gives nothing and keeps answers. 0, -EAGAIN (asked the IOMMU), or -EFAULT.
+ */
+int facet_queue_refresh(struct facet_queue *queue);
+bool facet_queue_reachable(const struct facet_queue *queue);
+
+/* Stops; a new epoch begins at base 0; sizes, addresses and eventfds stay. */
+void facet_queue_reset(struct facet_queue *queue);
 
 #endif
