@@ -8,11 +8,23 @@
 
 struct facet_transport;
 
+/*
+ * What another process needs to go on serving a front-end after this one has died. The front-end
+ * tells it all else at the guest's next driver start.
+ */
+struct facet_handover {
+	int front_fd;   /* connected to the front-end */
+	int back_fd;    /* our requests to it; -1: none */
+	int display_fd; /* its console; -1: none */
+	uint64_t protocol_features; /* agreed on with it */
+};
+
 struct facet_transport_config {
 	const char *device; /* name of the device model to create: "virtio-gpu" */
 	struct facet_device_config device_config;
 	int listen_fd; /* taken; accepts one front-end after another. -1: none */
 	int fd;        /* taken; one front-end already connected. -1: none */
+	const struct facet_handover *adopt; /* instead of @fd; its fds are taken. NULL: none */
 };
 
 struct facet_transport_status {
@@ -21,6 +33,7 @@ struct facet_transport_status {
 	uint64_t features;    /* that the driver accepted */
 	uint64_t drops;       /* requests refused because they made no sense */
 	unsigned int regions; /* of guest memory */
+	unsigned int handovers; /* changes when facet_transport_handover() would say something new */
 };
 
 /**
@@ -41,5 +54,11 @@ int facet_transport_fd(struct facet_transport *transport);
 int facet_transport_dispatch(struct facet_transport *transport);
 
 void facet_transport_status(struct facet_transport *transport, struct facet_transport_status *ret);
+
+/*
+ * What is in use now, for safe-keeping elsewhere: the fds stay the transport's, dup them.
+ * 0, or -ENOTCONN when nobody is there.
+ */
+int facet_transport_handover(struct facet_transport *transport, struct facet_handover *ret);
 
 #endif
