@@ -127,6 +127,11 @@ struct facet_job {
 
 	uint64_t queued_ns, started_ns; /* stamped by the scheduler: CLOCK_MONOTONIC */
 
+	struct { /* the engine's, while it has the job */
+		uint32_t fence;
+		int status;
+	} pending;
+
 	/*
 	 * Called exactly once, from any thread; the job is the callee's again. @status: 0, or
 	 * -EINVAL (bad parameter), -ENOENT (no such resource or context), -ENOMEM, -EIO (context
@@ -166,5 +171,8 @@ void facet_engine_execute(struct facet_engine *engine, struct facet_job *job);
 /* Optional: when readable, facet_engine_poll() has work. -1: none (yet). */
 int facet_engine_poll_fd(struct facet_engine *engine);
 void facet_engine_poll(struct facet_engine *engine);
+
+/* The last call on the engine thread before it ends: what is bound to the thread is let go of. */
+void facet_engine_leave(struct facet_engine *engine);
 
 #endif

@@ -22,6 +22,7 @@ struct facet_engine_ops {
 	/* Optional. Thread: engine. */
 	int (*poll_fd)(struct facet_engine *engine);
 	void (*poll)(struct facet_engine *engine);
+	void (*leave)(struct facet_engine *engine);
 
 	/* Optional. Any thread. */
 	const char *(*renderer)(const struct facet_engine *engine);

@@ -11,7 +11,7 @@ struct facet_sched_config {
 	struct facet_engine *engine; /* borrowed */
 	uint64_t vram_bytes;         /* quota of host memory for resources; 0: none */
 	unsigned int max_contexts;   /* 0: none */
-	unsigned int max_queued;     /* jobs waiting; 0: none */
+	unsigned int max_queued;     /* the guest's jobs waiting; 0: none */
 };
 
 /* What this vGPU used; all counters grow only. */
@@ -33,6 +33,7 @@ void facet_sched_destroy(struct facet_sched *sched);
 /*
  * Takes the job; job->done fires exactly once. Any thread.
  * Return: 0; -EDQUOT when max_queued wait (the job stays the caller's: try again after a done).
+ * CAPTURE, REFRESH and RESET are never refused.
  */
 int facet_sched_submit(struct facet_sched *sched, struct facet_job *job);
 

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* filter.c - looks through a command stream for what the library would not survive or forget. */
+#include <errno.h>
+
+#include "base/checked.h"
+#include "base/log.h"
+#include "engine/virgl/virgl.h"
+
+#define LOG_AREA "virgl"
+
+/*
+ * virglrenderer checks its commands, but its transfers calculate with 32 bits and signs, so a box
+ * or stride of 2^31 and more gets past its checks; and it keeps what PIPE_RESOURCE_CREATE makes
+ * until the process ends. The stream is our copy: what was checked here is what will run.
+ */
+enum {
+	CMD_INLINE_WRITE = 9,
+	CMD_TRANSFER3D = 43,
+	CMD_COPY_TRANSFER3D = 45,
+	CMD_PIPE_RESOURCE_CREATE = 48, /* blobs only, which no guest is offered */
+	CMD_VIDEO_FIRST = 53,          /* the library was not told to have video */
+	CMD_VIDEO_LAST = 61,
+
+	TRANSFER_WORDS = 13,
+	COPY_TRANSFER_WORDS = 14,
+	INLINE_WRITE_WORDS = 11, /* before the data */
+};
+
+/* Words 1 to 11 are the same in the three. */
+static void decode(const uint32_t *words, struct facet_virgl_transfer *ret)
+{
+	ret->level = words[2];
+	ret->stride = words[4];
+	ret->layer_stride = words[5];
+	ret->box =
+		(struct facet_box){ words[6], words[7], words[8], words[9], words[10], words[11] };
+	ret->offset = 0;
+	ret->size = 0;
+}
+
+static uint64_t backing_size(struct facet_virgl *virgl, uint32_t id)
+{
+	const struct facet_resource *res = facet_scene_find(&virgl->scene, id);
+
+	return res && res->backing ? res->backing->size : 0;
+}
+
+static bool is_sane(struct facet_virgl *virgl, uint32_t command, const uint32_t *words,
+		    uint32_t count)
+{
+	struct facet_virgl_transfer transfer;
+	const struct facet_resource *res;
+
+	if (count < INLINE_WRITE_WORDS || (command == CMD_TRANSFER3D && count < TRANSFER_WORDS) ||
+	    (command == CMD_COPY_TRANSFER3D && count < COPY_TRANSFER_WORDS))
+		return false;
+	decode(words, &transfer);
+	res = facet_scene_find(&virgl->scene, words[1]);
+	if (!res)
+		return false;
+	if (command == CMD_INLINE_WRITE) {
+		transfer.size = (uint64_t)(count - INLINE_WRITE_WORDS) * 4;
+	} else if (command == CMD_TRANSFER3D) {
+		transfer.offset = words[12];
+		transfer.size = backing_size(virgl, words[1]);
+	} else {
+		transfer.offset = words[13];
+		transfer.size = backing_size(virgl, words[12]);
+	}
+	return facet_virgl_transfer_is_sane(res, &transfer);
+}
+
+int facet_virgl_check_commands(struct facet_virgl *virgl, const uint32_t *words, size_t count)
+{
+	size_t at = 0;
+
+	while (at < count) {
+		uint32_t command = words[at] & 0xff, length = words[at] >> 16;
+		bool ok = length < count - at;
+
+		if (command == CMD_PIPE_RESOURCE_CREATE ||
+		    (command >= CMD_VIDEO_FIRST && command <= CMD_VIDEO_LAST))
+			ok = false;
+		else if (ok && (command == CMD_INLINE_WRITE || command == CMD_TRANSFER3D ||
+				command == CMD_COPY_TRANSFER3D))
+			ok = is_sane(virgl, command, words + at, length);
+		if (!ok) {
+			log_guest("command %u of %u words at word %zu is refused", command, length,
+				  at);
+			return -EINVAL;
+		}
+		at += (size_t)length + 1;
+	}
+	return 0;
+}

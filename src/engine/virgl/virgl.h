@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* virgl.h - what the files of the virgl engine share. */
+#ifndef FACET_ENGINE_VIRGL_VIRGL_H
+#define FACET_ENGINE_VIRGL_VIRGL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "engine/ops.h"
+#include "engine/scene.h"
+
+/*
+ * DOC: Theory of Operation
+ *
+ * virglrenderer keeps its state in globals: one engine a process. It is loaded (with EGL, GL and,
+ * without a GPU, llvmpipe) by the first job that cannot do without, so that a console or an idle
+ * guest costs no GL. Until then contexts are only noted, and 2D resources are plain memory; those
+ * become virgl resources ("promoted") when a context that really runs has them attached.
+ *
+ * Everything runs on the engine thread, except fence callbacks, which virglrenderer's own thread
+ * makes: only fence.c is entered from there.
+ */
+
+/* Fenced jobs that the GPU has not finished, oldest first. */
+struct facet_fences {
+	pthread_mutex_t lock;
+	struct facet_list waiting; /* jobs; job->pending.fence never decreases along it */
+	unsigned int retiring;     /* so many call done() of jobs that were on the list */
+	uint32_t last;             /* id of the newest fence */
+	bool threaded;             /* virglrenderer's thread waits; else we do */
+	bool dirty;                /* commands were submitted after the newest fence */
+};
+
+struct facet_virgl {
+	struct facet_engine engine;
+	struct facet_scene scene;
+	int render_fd; /* -1: software */
+
+	bool loaded, failed;
+	char name[128];                 /* of the renderer */
+	_Atomic(const char *) renderer; /* "" or name */
+	uint32_t formats[16];           /* bits: virgl formats that can have storage */
+
+	struct facet_list contexts;
+	struct facet_fences fences;
+};
+
+/* renderer.c: 0, or -EIO; tried once. */
+int facet_virgl_load(struct facet_virgl *virgl);
+void facet_virgl_unload(struct facet_virgl *virgl);
+void facet_virgl_environment(bool software);
+void facet_virgl_read_caps(struct facet_engine_caps *caps);
+
+/* fence.c */
+void facet_fences_init(struct facet_fences *fences);
+void facet_fences_fini(struct facet_fences *fences);
+/* The job was executed with @status: done now, or when the GPU has caught up. Takes the job. */
+void facet_fences_finish(struct facet_fences *fences, struct facet_job *job, int status);
+/* All up to @fence are done. Any thread. */
+void facet_fences_retire(struct facet_fences *fences, uint32_t fence);
+/* virglrenderer may have lost a fence: have another behind it. */
+void facet_fences_renew(struct facet_fences *fences);
+/* There is no GPU to wait for any more. */
+void facet_fences_abandon(struct facet_fences *fences);
+
+/* context.c: job status each */
+int facet_virgl_context_create(struct facet_virgl *virgl, struct facet_job *job);
+int facet_virgl_context_destroy(struct facet_virgl *virgl, struct facet_job *job);
+int facet_virgl_context_attach(struct facet_virgl *virgl, struct facet_job *job);
+int facet_virgl_context_detach(struct facet_virgl *virgl, struct facet_job *job);
+int facet_virgl_submit(struct facet_virgl *virgl, struct facet_job *job);
+/* Makes the context ready for commands. */
+int facet_virgl_context_use(struct facet_virgl *virgl, uint32_t id);
+void facet_virgl_contexts_reset(struct facet_virgl *virgl);
+
+/* filter.c: 0, or -EINVAL when the stream must not reach the library. */
+int facet_virgl_check_commands(struct facet_virgl *virgl, const uint32_t *words, size_t count);
+
+/* resource.c */
+/* A copy between a resource and @size bytes of memory, whoever asks for it. */
+struct facet_virgl_transfer {
+	struct facet_box box;
+	uint64_t offset, size;
+	uint32_t level, stride, layer_stride;
+};
+bool facet_virgl_transfer_is_sane(const struct facet_resource *res,
+				  const struct facet_virgl_transfer *transfer);
+extern const struct facet_scene_ops facet_virgl_scene_ops;
+int facet_virgl_resource_create(struct facet_virgl *virgl, struct facet_job *job);
+int facet_virgl_attach_backing(struct facet_virgl *virgl, struct facet_job *job);
+int facet_virgl_transfer(struct facet_virgl *virgl, struct facet_job *job);
+/* Hands a 2D resource to the renderer; nothing to do when it has it. */
+int facet_virgl_promote(struct facet_virgl *virgl, struct facet_resource *res);
+
+#endif

@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* runner.c - the engine thread: takes jobs in order, runs them, and sleeps when there are none. */
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "sched/queue.h"
+#include "sched/quota.h"
+#include "sched/sched.h"
+
+/*
+ * DOC: Theory of Operation
+ *
+ * One mutex guards the queue and the quotas; it is never held over a call out of this file. The
+ * thread sleeps in poll() on its own eventfd and, when there is one, the engine's descriptor. Who
+ * submits writes to the eventfd only if the thread said that it goes to sleep, so a busy queue
+ * costs no system call.
+ *
+ * #syscalls eventfd2 poll ppoll read write futex clone clone3 set_robust_list rseq prctl
+ * #syscalls rt_sigprocmask clock_gettime madvise mmap munmap mprotect exit sched_getaffinity
+ */
+
+enum {
+	/* A busy queue must not starve the engine's own events: looked at after so many jobs. */
+	JOBS_BETWEEN_POLLS = 16,
+};
+
+struct facet_sched {
+	struct facet_engine *engine;
+	pthread_t thread;
+	int wake_fd;
+
+	pthread_mutex_t lock;
+	struct facet_job_queue queue;
+	struct facet_quota vram, contexts;
+	bool sleeping, stopping;
+};
+
+static uint64_t now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+static void wake(struct facet_sched *sched)
+{
+	const uint64_t one = 1;
+
+	/* Cannot fail: the counter is read before it could be full. */
+	while (write(sched->wake_fd, &one, sizeof(one)) < 0 && errno == EINTR)
+		;
+}
+
+/* Lets the engine's own events in. @block: sleep until there is a job or an event. */
+static void serve_engine(struct facet_sched *sched, bool block)
+{
+	struct pollfd fds[2] = {
+		{ .fd = sched->wake_fd, .events = POLLIN },
+		{ .fd = facet_engine_poll_fd(sched->engine), .events = POLLIN },
+	};
+	uint64_t drained;
+
+	if (!block && fds[1].fd < 0)
+		return;
+	if (poll(fds, 2, block ? -1 : 0) <= 0)
+		return;
+	if (fds[0].revents && read(sched->wake_fd, &drained, sizeof(drained)) < 0)
+		return;
+	if (fds[1].revents)
+		facet_engine_poll(sched->engine);
+}
+
+enum next { NEXT_JOB, NEXT_SLEEP, NEXT_STOP };
+
+static enum next take(struct facet_sched *sched, struct facet_job **ret, int *ret_status)
+{
+	enum next next = NEXT_JOB;
+
+	pthread_mutex_lock(&sched->lock);
+	*ret = facet_job_queue_pop(&sched->queue, now(), ret_status);
+	if (!*ret)
+		next = sched->stopping ? NEXT_STOP : NEXT_SLEEP;
+	sched->sleeping = next == NEXT_SLEEP;
+	pthread_mutex_unlock(&sched->lock);
+	return next;
+}
+
+static void run_job(struct facet_sched *sched, struct facet_job *job, int status)
+{
+	const enum facet_job_kind kind = job->kind;
+	const uint64_t start = job->started_ns;
+
+	if (status) {
+		job->done(job, status);
+		return;
+	}
+	facet_engine_execute(sched->engine, job);
+	pthread_mutex_lock(&sched->lock);
+	facet_job_queue_ran(&sched->queue, kind, start, now());
+	pthread_mutex_unlock(&sched->lock);
+}
+
+struct last_job {
+	struct facet_job job;
+	struct facet_sched *sched;
+	bool done; /* under the lock, so that nothing is touched once the thread has seen it */
+};
+
+static void last_done(struct facet_job *job, int status)
+{
+	struct last_job *last = job->owner;
+	struct facet_sched *sched = last->sched;
+
+	pthread_mutex_lock(&sched->lock);
+	last->done = true;
+	wake(sched);
+	pthread_mutex_unlock(&sched->lock);
+}
+
+static bool last_is_done(struct last_job *last)
+{
+	bool done;
+
+	pthread_mutex_lock(&last->sched->lock);
+	done = last->done;
+	pthread_mutex_unlock(&last->sched->lock);
+	return done;
+}
+
+/* Fences finish in order: when one of our own has, so have all of the guest's. */
+static void wait_for_fences(struct facet_sched *sched)
+{
+	struct last_job last = {
+		.job = { .kind = FACET_JOB_FENCE, .fenced = true, .done = last_done },
+		.sched = sched,
+	};
+
+	last.job.owner = &last;
+	facet_engine_execute(sched->engine, &last.job);
+	while (!last_is_done(&last))
+		serve_engine(sched, true);
+}
+
+static void *run(void *arg)
+{
+	struct facet_sched *sched = arg;
+	unsigned int since_poll = 0;
+
+	for (;;) {
+		struct facet_job *job;
+		int status;
+		enum next next = take(sched, &job, &status);
+
+		if (next == NEXT_STOP)
+			break;
+		if (next == NEXT_JOB) {
+			run_job(sched, job, status);
+			if (++since_poll < JOBS_BETWEEN_POLLS)
+				continue;
+		}
+		since_poll = 0;
+		serve_engine(sched, next == NEXT_SLEEP);
+	}
+	wait_for_fences(sched);
+	facet_engine_leave(sched->engine);
+	return NULL;
+}
+
+/* Signals are the loop thread's. */
+static int start_thread(struct facet_sched *sched)
+{
+	sigset_t all, before;
+	int r;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	r = pthread_create(&sched->thread, NULL, run, sched);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (r)
+		return -r;
+	pthread_setname_np(sched->thread, "facet-engine");
+	return 0;
+}
+
+int facet_sched_create(const struct facet_sched_config *cfg, struct facet_sched **ret,
+		       struct facet_error *err)
+{
+	struct facet_sched *sched = calloc(1, sizeof(*sched));
+	int r;
+
+	if (!sched)
+		return facet_error_set(err, -ENOMEM, "scheduler: out of memory");
+	sched->engine = cfg->engine;
+	sched->vram.max = cfg->vram_bytes;
+	sched->contexts.max = cfg->max_contexts;
+	facet_job_queue_init(&sched->queue, cfg->max_queued);
+	pthread_mutex_init(&sched->lock, NULL);
+	sched->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	r = sched->wake_fd < 0 ? -errno : start_thread(sched);
+	if (r) {
+		facet_error_set(err, r, "scheduler: cannot start the engine thread: %s",
+				strerror(-r));
+		if (sched->wake_fd >= 0)
+			close(sched->wake_fd);
+		pthread_mutex_destroy(&sched->lock);
+		free(sched);
+		return r;
+	}
+	*ret = sched;
+	return 0;
+}
+
+void facet_sched_destroy(struct facet_sched *sched)
+{
+	if (!sched)
+		return;
+	pthread_mutex_lock(&sched->lock);
+	sched->stopping = true;
+	pthread_mutex_unlock(&sched->lock);
+	wake(sched);
+	pthread_join(sched->thread, NULL);
+	close(sched->wake_fd);
+	pthread_mutex_destroy(&sched->lock);
+	free(sched);
+}
+
+int facet_sched_submit(struct facet_sched *sched, struct facet_job *job)
+{
+	bool asleep = false;
+	int r;
+
+	pthread_mutex_lock(&sched->lock);
+	r = facet_job_queue_push(&sched->queue, job, now());
+	if (!r) {
+		asleep = sched->sleeping;
+		sched->sleeping = false;
+	}
+	pthread_mutex_unlock(&sched->lock);
+	if (asleep)
+		wake(sched);
+	return r;
+}
+
+int facet_sched_charge(struct facet_sched *sched, uint64_t bytes)
+{
+	int r;
+
+	pthread_mutex_lock(&sched->lock);
+	r = facet_quota_charge(&sched->vram, bytes);
+	pthread_mutex_unlock(&sched->lock);
+	return r;
+}
+
+void facet_sched_uncharge(struct facet_sched *sched, uint64_t bytes)
+{
+	pthread_mutex_lock(&sched->lock);
+	facet_quota_uncharge(&sched->vram, bytes);
+	pthread_mutex_unlock(&sched->lock);
+}
+
+int facet_sched_charge_context(struct facet_sched *sched)
+{
+	int r;
+
+	pthread_mutex_lock(&sched->lock);
+	r = facet_quota_charge(&sched->contexts, 1);
+	pthread_mutex_unlock(&sched->lock);
+	return r;
+}
+
+void facet_sched_uncharge_context(struct facet_sched *sched)
+{
+	pthread_mutex_lock(&sched->lock);
+	facet_quota_uncharge(&sched->contexts, 1);
+	pthread_mutex_unlock(&sched->lock);
+}
+
+void facet_sched_usage(struct facet_sched *sched, struct facet_usage *ret)
+{
+	pthread_mutex_lock(&sched->lock);
+	*ret = (struct facet_usage){
+		.jobs = sched->queue.count,
+		.busy_ns = sched->queue.busy_ns,
+		.wait_ns = sched->queue.wait_ns,
+		.flushes = sched->queue.flushes,
+		.vram_bytes = sched->vram.used,
+		.vram_peak_bytes = sched->vram.peak,
+		.vram_quota_bytes = sched->vram.max,
+		.contexts = (unsigned int)sched->contexts.used,
+		.queued = sched->queue.queued,
+	};
+	pthread_mutex_unlock(&sched->lock);
+}
+
+const struct facet_engine_caps *facet_sched_caps(const struct facet_sched *sched)
+{
+	return facet_engine_caps(sched->engine);
+}
