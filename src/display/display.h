@@ -13,6 +13,7 @@ enum {
 	FACET_MAX_OUTPUTS = 16, /* VIRTIO_GPU_MAX_SCANOUTS */
 	FACET_CURSOR_SIZE = 64, /* pixels a side */
 	FACET_MAX_EDID = 1024,  /* bytes */
+	FACET_MAX_SIDE = 16384, /* pixels of a picture; a larger one is not shown */
 };
 
 struct facet_display;
@@ -68,11 +69,17 @@ struct facet_display_listener {
 };
 
 struct facet_display_config {
+	/*
+	 * An output without a size takes the one that a sink (QEMU's console) names first. One with
+	 * a size keeps it until a person changes the wish, here or in QEMU's window: the last
+	 * change wins, and what QEMU says anyway is no change.
+	 */
 	unsigned int output_count;
 	struct facet_output outputs[FACET_MAX_OUTPUTS];
 	/*
 	 * A sink could not take a frame and now can again: run facet_display_refresh() on the
-	 * engine thread. Called from any thread ("frame released", sink to engine).
+	 * engine thread. Called from any thread ("frame released", sink to engine); must not wait
+	 * for the loop thread. Also called by facet_display_add_sink().
 	 */
 	void (*released)(void *owner);
 	void *owner;
@@ -109,23 +116,35 @@ void facet_display_move_cursor(struct facet_display *display, unsigned int outpu
 /**
  * facet_display_add_sink() - let somebody watch.
  * @name: of the sink: "vhost-user-gpu", "png", "null"
- * @fd: taken: a socket or a file, as the sink needs; -1 for none
+ * @fd: a socket or a file, as the sink needs; -1 for none; taken on success
  *
- * Thread: any. A sink that already watches is shown the current picture at the next refresh.
+ * "vhost-user-gpu": a display socket that QEMU gave. "png": a regular file, which always holds the
+ * newest picture of output 0 (tests, thumbnails: it costs an encoding a frame). "null": counts.
+ * The sink is shown the current picture by the refresh that this call asks for. Thread: loop.
  */
 int facet_display_add_sink(struct facet_display *display, const char *name, int fd,
 			   struct facet_sink **ret, struct facet_error *err);
-/* Ends the watching. Any thread; returns when the sink is used by no thread any more. */
+/*
+ * Ends the watching; returns when no thread uses the sink any more (at most one read-back later).
+ * Questions it owes an answer are answered from memory. Thread: loop.
+ */
 void facet_display_remove_sink(struct facet_display *display, struct facet_sink *sink);
+/* Pictures and changes of pictures it has taken. Any thread, while the sink lives. */
+uint64_t facet_sink_frames(const struct facet_sink *sink);
 
-/* A descriptor to poll for input and hang-up, or -1; and one non-blocking step on the loop thread:
- * 0, or -ENOTCONN when the other side has gone (remove the sink then). */
+/*
+ * A descriptor to poll for input, or -1; it never changes. And one non-blocking step: 0, or
+ * -ENOTCONN when the other side has gone or talks nonsense (remove the sink then). Thread: loop.
+ */
 int facet_sink_fd(struct facet_sink *sink);
 int facet_sink_dispatch(struct facet_sink *sink);
 
 /* --- engine thread --- */
 
-/* NULL: the output is off. The frame is borrowed until the next call for that output. */
+/*
+ * NULL: the output is off. The frame is borrowed until the next call for that output. Its picture
+ * appears with the first commit.
+ */
 void facet_display_set_scanout(struct facet_display *display, unsigned int output,
 			       const struct facet_frame *frame);
 /* @damage is in picture coordinates and already clipped. */
@@ -140,6 +159,10 @@ void facet_display_refresh(struct facet_display *display);
  * facet_display_capture() - write the picture of one output as PNG.
  * @fd: borrowed; written from its current position
  * @with_cursor: as a viewer sees it
+ *
+ * Takes the engine thread for one read-back and one fast encoding, and then at most a second of
+ * waiting when @fd is a pipe or socket whose reader is slow; a file or memfd never waits. The
+ * program has to ignore SIGPIPE.
  *
  * Return: 0; -ENODATA when the output is off; or the error of reading or writing.
  */
