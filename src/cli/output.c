@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* output.c - tables for people, JSON for programs. */
+#include <libsmartcols.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+
+json_t *cli_parse(const struct cli *cli, char *answer)
+{
+	json_t *value = json_loads(answer, JSON_DECODE_ANY, NULL);
+
+	facet_free(answer);
+	if (!value)
+		cli_error(cli, "facetd's answer is no JSON");
+	return value;
+}
+
+int cli_print_json(json_t *value)
+{
+	int r = json_dumpf(value, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
+
+	putchar('\n');
+	json_decref(value);
+	if (r < 0 || fflush(stdout)) {
+		perror("facet: standard output");
+		return CLI_FAILED;
+	}
+	return 0;
+}
+
+struct libscols_table *cli_table(const struct cli_column *columns)
+{
+	static const struct cli_column pair[] = { { "KEY" }, { "VALUE" }, { NULL } };
+	struct libscols_table *table = scols_new_table();
+	const struct cli_column *c = columns ? columns : pair;
+
+	if (!table) {
+		fputs("facet: out of memory\n", stderr);
+		exit(CLI_FAILED);
+	}
+	for (; c->heading; c++)
+		scols_table_new_column(table, c->heading, 0, c->right ? SCOLS_FL_RIGHT : 0);
+	scols_table_enable_noheadings(table, !columns);
+	/* Into a file or pipe whole lines go, however long. */
+	if (!isatty(STDOUT_FILENO))
+		scols_table_set_termforce(table, SCOLS_TERMFORCE_NEVER);
+	return table;
+}
+
+void cli_row(struct libscols_table *table, const char *const *cells)
+{
+	struct libscols_line *line = scols_table_new_line(table, NULL);
+	size_t count = scols_table_get_ncols(table);
+
+	for (size_t i = 0; line && i < count; i++)
+		scols_line_set_data(line, i, cells[i] ? cells[i] : "");
+}
+
+void cli_pair(struct libscols_table *table, const char *key, const char *fmt, ...)
+{
+	char text[512];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	cli_row(table, (const char *const[]){ key, text });
+}
+
+int cli_print_table(struct libscols_table *table)
+{
+	int r = scols_print_table(table);
+
+	scols_unref_table(table);
+	if (r || fflush(stdout)) {
+		perror("facet: standard output");
+		return CLI_FAILED;
+	}
+	return 0;
+}
+
+void cli_format_bytes(char *ret, size_t size, uint64_t bytes)
+{
+	static const char units[] = "KMGT";
+	double number = (double)bytes;
+	int unit = -1;
+
+	while (number >= 1024 && unit < 3) {
+		number /= 1024;
+		unit++;
+	}
+	if (unit < 0)
+		snprintf(ret, size, "%d", (int)bytes);
+	else if (number < 10 && number != (double)(int)number)
+		snprintf(ret, size, "%.1f%c", number, units[unit]);
+	else
+		snprintf(ret, size, "%.0f%c", number, units[unit]);
+}
+
+const char *cli_string(const json_t *object, const char *name)
+{
+	const char *text = json_string_value(json_object_get(object, name));
+
+	return text ? text : "";
+}
+
+uint64_t cli_integer(const json_t *object, const char *name)
+{
+	json_int_t number = json_integer_value(json_object_get(object, name));
+
+	return number > 0 ? (uint64_t)number : 0;
+}
+
+void cli_format_guest(char *ret, size_t size, const json_t *vgpu)
+{
+	const json_t *guest = json_object_get(vgpu, "guest");
+
+	if (json_is_object(guest))
+		snprintf(ret, size, "%s:%d", cli_string(guest, "command"),
+			 (int)cli_integer(guest, "pid"));
+	else
+		snprintf(ret, size, "-");
+}

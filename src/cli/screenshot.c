@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* screenshot.c - facet screenshot NAME FILE.png: what an output shows now. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+
+/* A new file beside the wanted one: nobody ever sees half a picture under its name. */
+static int open_beside(const struct cli *cli, const char *file, char temporary[static PATH_MAX])
+{
+	mode_t mask = umask(0);
+	int fd;
+
+	umask(mask);
+	if (snprintf(temporary, PATH_MAX, "%s.XXXXXX", file) >= PATH_MAX) {
+		cli_error(cli, "%.40s...: the name is too long", file);
+		return -1;
+	}
+	fd = mkostemp(temporary, O_CLOEXEC);
+	if (fd < 0)
+		cli_error(cli, "%s: cannot be written: %s", file, strerror(errno));
+	else
+		fchmod(fd, 0666 & ~mask);
+	return fd;
+}
+
+static int to_file(struct cli *cli, unsigned int output, int cursor, const char *file)
+{
+	char temporary[PATH_MAX];
+	int fd = open_beside(cli, file, temporary), r;
+
+	if (fd < 0)
+		return CLI_FAILED;
+	r = facet_screenshot(cli->conn, cli->arguments[0], output, cursor, fd);
+	if (r)
+		r = cli_failed(cli, r);
+	else if (rename(temporary, file) < 0)
+		r = cli_error(cli, "%s: cannot be written: %s", file, strerror(errno));
+	if (r)
+		unlink(temporary);
+	close(fd);
+	return r;
+}
+
+static int run(struct cli *cli)
+{
+	const char *file = cli->arguments[1];
+	int cursor = !cli_value(cli, "no-cursor"), r;
+	uint32_t output = 0;
+
+	if (cli_number(cli, "output", 0, 15, &output))
+		return CLI_WRONG;
+	if (strcmp(file, "-") != 0) {
+		r = to_file(cli, output, cursor, file);
+	} else if (isatty(STDOUT_FILENO)) {
+		r = cli_wrong(cli, "-: a PNG is not for a terminal: redirect it into a file");
+	} else {
+		r = facet_screenshot(cli->conn, cli->arguments[0], output, cursor, STDOUT_FILENO);
+		r = r ? cli_failed(cli, r) : 0;
+	}
+	if (!r && cli->json && strcmp(file, "-") != 0)
+		return cli_print_json(json_pack("{s:s, s:i}", "file", file, "output", (int)output));
+	return r;
+}
+
+const struct cli_verb cli_screenshot = {
+	.name = "screenshot",
+	.arguments = "NAME FILE.png",
+	.summary = "Write what an output shows as PNG (- is standard output)",
+	.min = 2,
+	.max = 2,
+	.options = {
+		{ "output", "K", "which: 0 is the first (0)" },
+		{ "no-cursor", NULL, "without the mouse pointer" },
+	},
+	.run = run,
+};

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* show.c - facet show NAME: everything about one vGPU. */
+#include <stdio.h>
+#include <time.h>
+
+#include "cli/cli.h"
+
+static void add_usage(struct libscols_table *table, const json_t *status)
+{
+	const json_t *usage = json_object_get(status, "usage");
+	char now[16], peak[16], quota[16], rss[16];
+
+	cli_format_bytes(now, sizeof(now), cli_integer(usage, "vram_bytes"));
+	cli_format_bytes(peak, sizeof(peak), cli_integer(usage, "vram_peak_bytes"));
+	cli_format_bytes(quota, sizeof(quota), cli_integer(usage, "vram_quota_bytes"));
+	cli_format_bytes(rss, sizeof(rss), cli_integer(status, "rss_bytes"));
+	cli_pair(table, "jobs", "%llu, %llu waiting, in %llu contexts",
+		 (unsigned long long)cli_integer(usage, "jobs"),
+		 (unsigned long long)cli_integer(usage, "queued"),
+		 (unsigned long long)cli_integer(usage, "contexts"));
+	cli_pair(table, "frames", "%llu", (unsigned long long)cli_integer(usage, "flushes"));
+	cli_pair(table, "refused", "%llu requests that made no sense",
+		 (unsigned long long)cli_integer(status, "drops"));
+	cli_pair(table, "vram", "%s (peak %s, limit %s)", now, peak, quota);
+	cli_pair(table, "memory", "%s", rss);
+	cli_pair(table, "busy", "%.3f s", (double)cli_integer(usage, "busy_ns") / 1e9);
+	cli_pair(table, "cpu", "%.3f s", (double)cli_integer(status, "cpu_ns") / 1e9);
+}
+
+static void add_status(struct libscols_table *table, const json_t *status)
+{
+	json_t *item;
+	char key[32];
+	size_t i;
+
+	cli_pair(table, "engine", "%s", cli_string(status, "engine"));
+	cli_pair(table, "renderer", "%s",
+		 cli_string(status, "renderer")[0] ? cli_string(status, "renderer")
+						   : "not loaded yet");
+	json_array_foreach(json_object_get(status, "outputs"), i, item)
+	{
+		snprintf(key, sizeof(key), "output %zu", i);
+		if (json_is_true(json_object_get(item, "connected")))
+			cli_pair(table, key, "%ux%u", (unsigned int)cli_integer(item, "width"),
+				 (unsigned int)cli_integer(item, "height"));
+		else
+			cli_pair(table, key, "not connected");
+	}
+	add_usage(table, status);
+	json_array_foreach(json_object_get(status, "sandbox"), i, item)
+	{
+		bool on = json_is_true(json_object_get(item, "in_force"));
+
+		cli_pair(table, i ? "" : "sandbox", "%s: %s%s", cli_string(item, "what"),
+			 on ? "in force" : "missing: ", on ? "" : cli_string(item, "why"));
+	}
+}
+
+static struct libscols_table *make_table(const json_t *vgpu)
+{
+	struct libscols_table *table = cli_table(NULL);
+	time_t created = (time_t)cli_integer(vgpu, "created");
+	char text[128], vram[16];
+	struct tm tm;
+
+	cli_pair(table, "name", "%s", cli_string(vgpu, "name"));
+	cli_pair(table, "gpu", "%s", cli_string(vgpu, "gpu"));
+	cli_pair(table, "mechanism", "%s", cli_string(vgpu, "mechanism"));
+	cli_pair(table, "state", "%s", cli_string(vgpu, "state"));
+	if (cli_string(vgpu, "reason")[0])
+		cli_pair(table, "note", "%s", cli_string(vgpu, "reason"));
+	cli_format_guest(text, sizeof(text), vgpu);
+	cli_pair(table, "guest", "%s", text);
+	cli_format_bytes(vram, sizeof(vram), cli_integer(vgpu, "vram_bytes"));
+	cli_pair(table, "made for", "%ux%u, outputs: %u, vram: %s",
+		 (unsigned int)cli_integer(vgpu, "width"),
+		 (unsigned int)cli_integer(vgpu, "height"),
+		 (unsigned int)cli_integer(vgpu, "outputs"), vram);
+	strftime(text, sizeof(text), "%F %T", localtime_r(&created, &tm));
+	cli_pair(table, "created", "%s", text);
+	if (cli_integer(vgpu, "pid"))
+		cli_pair(table, "process", "%d, restarted %d times", (int)cli_integer(vgpu, "pid"),
+			 (int)cli_integer(vgpu, "restarts"));
+	cli_pair(table, "socket", "%s", cli_string(vgpu, "socket"));
+	cli_pair(table, "log", "%s", cli_string(vgpu, "log"));
+	if (json_is_object(json_object_get(vgpu, "status")))
+		add_status(table, json_object_get(vgpu, "status"));
+	return table;
+}
+
+static int run(struct cli *cli)
+{
+	char *answer;
+	json_t *vgpu;
+	int r = facet_show(cli->conn, cli->arguments[0], &answer);
+
+	if (r)
+		return cli_failed(cli, r);
+	vgpu = cli_parse(cli, answer);
+	if (!vgpu)
+		return CLI_FAILED;
+	if (cli->json)
+		return cli_print_json(vgpu);
+	r = cli_print_table(make_table(vgpu));
+	json_decref(vgpu);
+	return r;
+}
+
+const struct cli_verb cli_show = {
+	.name = "show",
+	.arguments = "NAME",
+	.summary = "Show all about a vGPU",
+	.min = 1,
+	.max = 1,
+	.run = run,
+};

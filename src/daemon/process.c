@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* process.c - fork, exec, pidfds and /proc. */
+#include "daemon/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+
+enum {
+	HIGH_FD = 512,   /* above what a child is given */
+	LOG_TAIL = 4096, /* bytes looked at */
+};
+
+static int pidfd_open_(pid_t pid)
+{
+	return (int)syscall(SYS_pidfd_open, pid, 0);
+}
+
+/* Only async-signal-safe calls from here to exec. */
+static void child(const struct facetd_spawn *spawn)
+{
+	static const char why[] = "facet-vgpu: error: cannot be executed\n";
+	struct sigaction act = { .sa_handler = SIG_DFL };
+	unsigned int i;
+	int copies[FACETD_SPAWN_MAX_FDS];
+	sigset_t none;
+
+	setsid();
+	sigemptyset(&none);
+	for (int s = 1; s < NSIG; s++)
+		sigaction(s, &act, NULL);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (dup2(spawn->output_fd, 1) < 0 || dup2(spawn->error_fd, 2) < 0 || chdir("/") < 0)
+		_exit(126);
+	close(0);
+	if (open("/dev/null", O_RDONLY) != 0)
+		_exit(126);
+	/* All out of the way first: a target number may be a source still needed. */
+	for (i = 0; i < spawn->fd_count; i++)
+		copies[i] = fcntl(spawn->fds[i], F_DUPFD, HIGH_FD);
+	for (i = 0; i < spawn->fd_count; i++)
+		if (dup2(copies[i], 3 + (int)i) < 0)
+			_exit(126);
+	close_range(3 + spawn->fd_count, ~0U, 0);
+	execv(spawn->program, spawn->argv);
+	i = (unsigned int)write(2, why, sizeof(why) - 1);
+	_exit(127);
+}
+
+int facetd_process_spawn(const struct facetd_spawn *spawn, pid_t *ret_pid, int *ret_pidfd,
+			 struct facet_error *err)
+{
+	pid_t pid;
+	int pidfd;
+
+	if (spawn->fd_count > FACETD_SPAWN_MAX_FDS)
+		return facet_error_set(err, -EMFILE, "%s: too many descriptors", spawn->program);
+	/* Said here, where the reason still has words. */
+	if (access(spawn->program, X_OK) < 0)
+		return facet_error_set(err, -errno, "%s: cannot be executed: %s", spawn->program,
+				       strerror(errno));
+	pid = fork();
+	if (pid < 0)
+		return facet_error_set(err, -errno, "no new process: %s", strerror(errno));
+	if (pid == 0)
+		child(spawn);
+	pidfd = pidfd_open_(pid);
+	if (pidfd < 0) {
+		int code = -errno;
+
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		return facet_error_set(err, code, "no pidfd: %s", strerror(-code));
+	}
+	*ret_pid = pid;
+	*ret_pidfd = pidfd;
+	return 0;
+}
+
+/* The whole of a small file below /proc, NUL-terminated. */
+static ssize_t read_proc(pid_t pid, const char *file, char *buf, size_t size)
+{
+	char path[64];
+	facet_autoclose int fd = -1;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, buf, size - 1);
+	buf[n < 0 ? 0 : n] = '\0';
+	return n;
+}
+
+uint64_t facetd_process_start_time(pid_t pid)
+{
+	char text[1024], *p, state;
+	uint64_t start = 0;
+
+	if (read_proc(pid, "stat", text, sizeof(text)) <= 0)
+		return 0;
+	/* The name may hold anything, also ") ": the last parenthesis ends it. */
+	p = strrchr(text, ')');
+	if (!p || sscanf(p + 1, " %c", &state) != 1 || state == 'Z' || state == 'X')
+		return 0;
+	p += 2;
+	for (int field = 3; field < 22 && p; field++) {
+		p = strchr(p, ' ');
+		p = p ? p + 1 : NULL;
+	}
+	if (!p || sscanf(p, "%" SCNu64, &start) != 1)
+		return 0;
+	return start;
+}
+
+int facetd_process_open(pid_t pid, uint64_t start_time, int *ret_pidfd)
+{
+	facet_autoclose int fd = -1;
+
+	if (pid <= 1 || !start_time)
+		return -ESRCH;
+	fd = pidfd_open_(pid);
+	/* In this order: the process behind the pidfd is then the one that was looked at. */
+	if (fd < 0 || facetd_process_start_time(pid) != start_time)
+		return -ESRCH;
+	*ret_pidfd = facet_steal_fd(&fd);
+	return 0;
+}
+
+void facetd_process_end_reason(int pidfd, char *ret, size_t size)
+{
+	siginfo_t info = { 0 };
+
+	if (waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG) < 0 || info.si_pid == 0)
+		snprintf(ret, size, "in a way that is not known (facetd was restarted meanwhile)");
+	else if (info.si_code == CLD_EXITED)
+		snprintf(ret, size, "exit code %d", info.si_status);
+	else
+		snprintf(ret, size, "signal %d (SIG%s)", info.si_status,
+			 sigabbrev_np(info.si_status) ? sigabbrev_np(info.si_status) : "?");
+}
+
+int facetd_process_kill(int pidfd, int signal)
+{
+	return syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0) < 0 ? -errno : 0;
+}
+
+static void printable(char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < 0x20 || (unsigned char)*text >= 0x7f)
+			*text = '?';
+}
+
+void facetd_process_command(pid_t pid, char *ret, size_t size)
+{
+	char text[256], *name;
+
+	ret[0] = '\0';
+	if (read_proc(pid, "cmdline", text, sizeof(text)) <= 0)
+		return;
+	name = strrchr(text, '/');
+	snprintf(ret, size, "%s", name ? name + 1 : text);
+	printable(ret);
+}
+
+void facetd_log_last_line(const char *path, char *ret, size_t size)
+{
+	char text[LOG_TAIL + 1], *line, *best = NULL, *next = text;
+	facet_autoclose int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	off_t end = fd < 0 ? 0 : lseek(fd, 0, SEEK_END);
+	ssize_t n;
+
+	ret[0] = '\0';
+	n = end <= 0 ? 0 : pread(fd, text, LOG_TAIL, end > LOG_TAIL ? end - LOG_TAIL : 0);
+	if (n <= 0)
+		return;
+	text[n] = '\0';
+	/* The last line that calls itself an error says more than what came after it. */
+	while ((line = strsep(&next, "\n"))) {
+		bool error = strcasestr(line, "error:") != NULL;
+
+		if (*line && (!best || error || !strcasestr(best, "error:")))
+			best = line;
+	}
+	snprintf(ret, size, "%s", best ? best : "");
+	printable(ret);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* record.h - vgpu.json: what a vGPU is, and which process serves it, for the next facetd. */
+#ifndef FACET_DAEMON_RECORD_H
+#define FACET_DAEMON_RECORD_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "daemon/rundir.h"
+
+struct facetd_record {
+	char name[65];
+	char gpu[32];       /* "soft0", "renderD128" */
+	char node[64];      /* "/dev/dri/renderD128", or "" */
+	char mechanism[16]; /* "virgl", "2d" */
+	unsigned int width, height, outputs;
+	uint64_t vram_bytes;
+	int64_t created; /* seconds since 1970 */
+
+	pid_t pid; /* 0: none */
+	uint64_t start_time;
+	unsigned int restarts;
+	char reason[256]; /* how the last process ended */
+};
+
+int facetd_record_save(const struct facetd_rundir *dir, const struct facetd_record *record,
+		       struct facet_error *err);
+int facetd_record_load(const struct facetd_rundir *dir, const char *name, struct facetd_record *ret,
+		       struct facet_error *err);
+
+#endif

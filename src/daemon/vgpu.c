@@ -1,0 +1,551 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* vgpu.c - starts, watches and replaces the process of a vGPU. */
+#include "daemon/vgpu.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "daemon/process.h"
+
+#define LOG_AREA "facetd"
+
+enum {
+	START_TIMEOUT_US = 15000000,
+	STOP_TIMEOUT_US = 2000000,
+	LOG_LIMIT = 1 << 20,
+};
+
+static int start(struct facetd_vgpu *vgpu, struct facet_error *err);
+static void ask_handover(struct facetd_vgpu *vgpu);
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+static void settle(struct facetd_vgpu *vgpu, int error, const char *text)
+{
+	void (*settled)(void *, struct facetd_vgpu *, int, const char *) = vgpu->settled;
+
+	vgpu->settled = NULL;
+	if (settled)
+		settled(vgpu->settled_owner, vgpu, error, text);
+}
+
+static void save(const struct facetd_vgpu *vgpu)
+{
+	struct facet_error err;
+
+	if (facetd_record_save(&vgpu->daemon->dir, &vgpu->record, &err))
+		log_error("%s: the next facetd will not know it: %s", vgpu->record.name, err.text);
+}
+
+/* All that belongs to the process that ended, or that somebody else will watch. */
+static void let_go(struct facetd_vgpu *vgpu)
+{
+	vgpu->death = sd_event_source_disable_unref(vgpu->death);
+	vgpu->timer = sd_event_source_disable_unref(vgpu->timer);
+	vgpu->hangup = sd_event_source_disable_unref(vgpu->hangup);
+	facet_varlink_request_destroy(facet_steal(vgpu->handover));
+	facet_varlink_request_destroy(facet_steal(vgpu->stop));
+	close_fd(&vgpu->pidfd);
+}
+
+void facetd_vgpu_forget(struct facetd_vgpu *vgpu)
+{
+	let_go(vgpu);
+	facetd_held_fini(&vgpu->held);
+	close_fd(&vgpu->listen_fd);
+	close_fd(&vgpu->control_fd);
+	facet_list_remove(&vgpu->link);
+	vgpu->daemon->count--;
+	free(vgpu);
+}
+
+static void vanish(struct facetd_vgpu *vgpu, int error, const char *text)
+{
+	facetd_rundir_remove(&vgpu->daemon->dir, vgpu->record.name);
+	settle(vgpu, error, text);
+	facetd_vgpu_forget(vgpu);
+}
+
+static struct facetd_vgpu *vgpu_new(struct facetd *daemon, const struct facetd_record *record)
+{
+	struct facetd_vgpu *vgpu = calloc(1, sizeof(*vgpu)), *other;
+	struct facet_list *link;
+
+	if (!vgpu)
+		return NULL;
+	vgpu->daemon = daemon;
+	vgpu->record = *record;
+	vgpu->listen_fd = vgpu->control_fd = vgpu->pidfd = -1;
+	/* Kept in the order of names, as people want to see them. */
+	facet_list_for_each(link, &daemon->vgpus)
+	{
+		other = facet_container_of(link, struct facetd_vgpu, link);
+		if (strcmp(other->record.name, record->name) > 0)
+			break;
+	}
+	facet_list_append(link, &vgpu->link);
+	daemon->count++;
+	return vgpu;
+}
+
+struct facetd_vgpu *facetd_vgpu_find(const struct facetd *daemon, const char *name)
+{
+	struct facet_list *link;
+
+	facet_list_for_each(link, &daemon->vgpus)
+	{
+		struct facetd_vgpu *vgpu = facet_container_of(link, struct facetd_vgpu, link);
+
+		if (strcmp(vgpu->record.name, name) == 0)
+			return vgpu;
+	}
+	return NULL;
+}
+
+void facetd_vgpu_trim_log(const struct facetd_vgpu *vgpu)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	facetd_rundir_path(&vgpu->daemon->dir, vgpu->record.name, "log", path);
+	if (stat(path, &st) == 0 && st.st_size > LOG_LIMIT && truncate(path, 0) < 0)
+		log_warn("%s: %s", path, strerror(errno));
+}
+
+/* --- the end of a process --- */
+
+static uint64_t now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+/* Counts this death; true when there were too many lately. */
+static bool too_often(struct facetd_vgpu *vgpu)
+{
+	uint64_t now = now_us(), oldest;
+
+	memmove(vgpu->deaths + 1, vgpu->deaths, sizeof(vgpu->deaths) - sizeof(vgpu->deaths[0]));
+	vgpu->deaths[0] = now;
+	oldest = vgpu->deaths[FACETD_MAX_DEATHS - 1];
+	return oldest && now - oldest < FACETD_DEATHS_SECONDS * 1000000ULL;
+}
+
+static int on_hangup(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	struct facetd_vgpu *vgpu = userdata;
+
+	vgpu->hangup = sd_event_source_disable_unref(vgpu->hangup);
+	facetd_held_drop(&vgpu->held);
+	return 0;
+}
+
+/* New machines are refused at once instead of waiting for nobody; the old one is kept alive. */
+static void give_up(struct facetd_vgpu *vgpu)
+{
+	char path[PATH_MAX];
+	int fd = facetd_held_fd(&vgpu->held, "vhost-user");
+
+	vgpu->phase = FACETD_FAILED;
+	close_fd(&vgpu->listen_fd);
+	close_fd(&vgpu->control_fd);
+	facetd_rundir_path(&vgpu->daemon->dir, vgpu->record.name, "vhost-user.sock", path);
+	unlink(path);
+	facetd_rundir_path(&vgpu->daemon->dir, vgpu->record.name, "control.sock", path);
+	unlink(path);
+	if (fd >= 0 &&
+	    sd_event_add_io(vgpu->daemon->event, &vgpu->hangup, fd, 0, on_hangup, vgpu) < 0)
+		facetd_held_drop(&vgpu->held);
+	save(vgpu);
+	log_error("%s: %s; `facet restart %s` tries again", vgpu->record.name, vgpu->record.reason,
+		  vgpu->record.name);
+	settle(vgpu, -EIO, vgpu->record.reason);
+}
+
+static void start_or_give_up(struct facetd_vgpu *vgpu)
+{
+	struct facet_error err;
+
+	if (start(vgpu, &err)) {
+		snprintf(vgpu->record.reason, sizeof(vgpu->record.reason), "%s", err.text);
+		give_up(vgpu);
+	}
+}
+
+static void note_death(struct facetd_vgpu *vgpu, char *ret_how, size_t size)
+{
+	char path[PATH_MAX], line[160], how[80];
+
+	facetd_process_end_reason(vgpu->pidfd, how, sizeof(how));
+	facetd_rundir_path(&vgpu->daemon->dir, vgpu->record.name, "log", path);
+	facetd_log_last_line(path, line, sizeof(line));
+	snprintf(ret_how, size, "%s%s%s", how, line[0] ? ": " : "", line);
+}
+
+static void after_death(struct facetd_vgpu *vgpu, const char *how)
+{
+	struct facetd_record *record = &vgpu->record;
+	const char *next = vgpu->phase == FACETD_STARTING ? "did not start" : "died";
+	bool waits = facetd_held_in_use(&vgpu->held);
+
+	if (vgpu->fresh) {
+		vanish(vgpu, -EIO, how);
+		return;
+	}
+	log_warn("%s: facet-vgpu %d %s: %s", record->name, (int)record->pid, next, how);
+	record->pid = 0;
+	if (too_often(vgpu)) {
+		snprintf(record->reason, sizeof(record->reason), "%s: %.160s (%d times in %d s)",
+			 next, how, FACETD_MAX_DEATHS, FACETD_DEATHS_SECONDS);
+		give_up(vgpu);
+		return;
+	}
+	snprintf(record->reason, sizeof(record->reason), "%s: %.160s; restarted%s", next, how,
+		 waits ? ", waiting for the guest's driver" : "");
+	record->restarts++;
+	start_or_give_up(vgpu);
+}
+
+static int on_death(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	struct facetd_vgpu *vgpu = userdata;
+	char how[256];
+
+	note_death(vgpu, how, sizeof(how));
+	let_go(vgpu);
+	if (vgpu->phase == FACETD_STOPPING && !vgpu->respawn) {
+		log_info("%s: removed", vgpu->record.name);
+		vanish(vgpu, 0, "");
+	} else if (vgpu->phase == FACETD_STOPPING) {
+		vgpu->record.restarts++;
+		start_or_give_up(vgpu);
+	} else {
+		after_death(vgpu, how);
+	}
+	return 0;
+}
+
+static int watch(struct facetd_vgpu *vgpu)
+{
+	int r = sd_event_add_io(vgpu->daemon->event, &vgpu->death, vgpu->pidfd, EPOLLIN, on_death,
+				vgpu);
+
+	/* After its last words: a descriptor may still be in them. */
+	return r < 0 ? r : sd_event_source_set_priority(vgpu->death, SD_EVENT_PRIORITY_IDLE);
+}
+
+/* --- what a process hands over --- */
+
+static int take_fd(void *owner)
+{
+	return facet_varlink_request_take_fd(owner);
+}
+
+/* After a restart of facetd the sockets come back this way; others are not believed. */
+static void take_back(struct facetd_vgpu *vgpu, const char *name, const char *file, int *fd)
+{
+	int offered = facetd_held_fd(&vgpu->held, name);
+
+	if (*fd < 0 && offered >= 0 &&
+	    facetd_rundir_listens(&vgpu->daemon->dir, vgpu->record.name, file, offered))
+		*fd = fcntl(offered, F_DUPFD_CLOEXEC, 3);
+}
+
+static void come_up(struct facetd_vgpu *vgpu)
+{
+	if (vgpu->phase != FACETD_STARTING)
+		return;
+	vgpu->timer = sd_event_source_disable_unref(vgpu->timer);
+	vgpu->phase = FACETD_UP;
+	vgpu->fresh = false;
+	settle(vgpu, 0, "");
+}
+
+static void on_handover(void *owner, const struct facet_varlink_answer *answer, int error)
+{
+	struct facetd_vgpu *vgpu = owner;
+	struct facet_error err;
+
+	/* If it died we are about to hear; if not, it can still be restarted by hand. */
+	if (!answer || answer->error) {
+		vgpu->handover = NULL;
+		return;
+	}
+	if (!answer->continues)
+		vgpu->handover = NULL;
+	if (facetd_held_take(&vgpu->held, answer->parameters, take_fd, answer->request, &err)) {
+		log_warn("%s: %s", vgpu->record.name, err.text);
+		return;
+	}
+	take_back(vgpu, "listen", "vhost-user.sock", &vgpu->listen_fd);
+	take_back(vgpu, "control", "control.sock", &vgpu->control_fd);
+	come_up(vgpu);
+}
+
+static void ask_handover(struct facetd_vgpu *vgpu)
+{
+	char path[PATH_MAX];
+	struct facet_error err;
+
+	facetd_rundir_path(&vgpu->daemon->dir, vgpu->record.name, "control.sock", path);
+	if (facet_varlink_request_create(
+		    &(struct facet_varlink_request_config){ .event = vgpu->daemon->event,
+							    .path = path,
+							    .method = "io.facet.vgpu.Handover",
+							    .more = true,
+							    .answered = on_handover,
+							    .owner = vgpu },
+		    &vgpu->handover, &err))
+		log_warn("%s: %s", vgpu->record.name, err.text);
+}
+
+/* --- a new process --- */
+
+static int on_start_timeout(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct facetd_vgpu *vgpu = userdata;
+
+	log_error("%s: facet-vgpu %d does not answer", vgpu->record.name, (int)vgpu->record.pid);
+	vgpu->timer = sd_event_source_disable_unref(vgpu->timer);
+	facetd_process_kill(vgpu->pidfd, SIGKILL);
+	return 0;
+}
+
+static int open_sockets(struct facetd_vgpu *vgpu, struct facet_error *err)
+{
+	struct facetd_rundir *dir = &vgpu->daemon->dir;
+	int r = 0;
+
+	if (vgpu->listen_fd < 0)
+		r = facetd_rundir_listen(dir, vgpu->record.name, "vhost-user.sock",
+					 dir->shared ? 0660 : 0600, &vgpu->listen_fd, err);
+	if (!r && vgpu->control_fd < 0)
+		r = facetd_rundir_listen(dir, vgpu->record.name, "control.sock", 0600,
+					 &vgpu->control_fd, err);
+	return r;
+}
+
+static int open_log(struct facetd_vgpu *vgpu, int *ret, struct facet_error *err)
+{
+	char path[PATH_MAX];
+
+	facetd_rundir_path(&vgpu->daemon->dir, vgpu->record.name, "log", path);
+	*ret = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
+	return *ret < 0 ? facet_error_set(err, -errno, "%s: %s", path, strerror(errno)) : 0;
+}
+
+enum { LISTEN_NUMBER = 3, CONTROL_NUMBER, ADOPT_NUMBER, HELD_NUMBER };
+
+static int exec_vgpu(struct facetd_vgpu *vgpu, int log_fd, int memfd, struct facet_error *err)
+{
+	const struct facetd_record *record = &vgpu->record;
+	int fds[HELD_NUMBER + FACETD_HELD_MAX] = { vgpu->listen_fd, vgpu->control_fd, memfd };
+	char size[32], outputs[16], vram[24];
+	const char *argv[24] = { vgpu->daemon->program,
+				 "--name",
+				 record->name,
+				 "--listen-fd",
+				 "3",
+				 "--control-fd",
+				 "4",
+				 "--engine",
+				 record->mechanism,
+				 "--size",
+				 size,
+				 "--outputs",
+				 outputs,
+				 "--vram",
+				 vram };
+	unsigned int argc = 15, i;
+
+	snprintf(size, sizeof(size), "%ux%u", record->width, record->height);
+	snprintf(outputs, sizeof(outputs), "%u", record->outputs);
+	snprintf(vram, sizeof(vram), "%" PRIu64, record->vram_bytes);
+	if (record->node[0]) {
+		argv[argc++] = "--render-node";
+		argv[argc++] = record->node;
+	}
+	if (memfd >= 0) {
+		argv[argc++] = "--adopt-fd";
+		argv[argc++] = "5";
+	}
+	for (i = 0; memfd >= 0 && i < vgpu->held.count; i++)
+		fds[HELD_NUMBER - LISTEN_NUMBER + i] = vgpu->held.items[i].fd;
+	return facetd_process_spawn(&(struct facetd_spawn){ .program = vgpu->daemon->program,
+							    .argv = (char *const *)argv,
+							    .fds = fds,
+							    .fd_count = memfd >= 0 ? 3 + i : 2,
+							    .output_fd = log_fd,
+							    .error_fd = log_fd },
+				    &vgpu->record.pid, &vgpu->pidfd, err);
+}
+
+static int start(struct facetd_vgpu *vgpu, struct facet_error *err)
+{
+	facet_autoclose int memfd = -1, log_fd = -1;
+	int r = open_sockets(vgpu, err);
+
+	vgpu->hangup = sd_event_source_disable_unref(vgpu->hangup);
+	/* Nothing of a machine that left meanwhile. */
+	if (!facetd_held_in_use(&vgpu->held))
+		facetd_held_drop(&vgpu->held);
+	if (!r && vgpu->held.count) {
+		r = facetd_held_memfd(&vgpu->held, HELD_NUMBER, &memfd);
+		if (r)
+			facet_error_set(err, r, "handover: %s", strerror(-r));
+	}
+	if (!r)
+		r = open_log(vgpu, &log_fd, err);
+	if (!r)
+		r = exec_vgpu(vgpu, log_fd, memfd, err);
+	if (r)
+		return r;
+	vgpu->phase = FACETD_STARTING;
+	vgpu->record.start_time = facetd_process_start_time(vgpu->record.pid);
+	save(vgpu);
+	r = watch(vgpu);
+	if (r >= 0)
+		r = sd_event_add_time_relative(vgpu->daemon->event, &vgpu->timer, CLOCK_MONOTONIC,
+					       START_TIMEOUT_US, 0, on_start_timeout, vgpu);
+	if (r < 0) {
+		facetd_process_kill(vgpu->pidfd, SIGKILL);
+		let_go(vgpu);
+		return facet_error_set(err, r, "%s: its process cannot be watched: %s",
+				       vgpu->record.name, strerror(-r));
+	}
+	ask_handover(vgpu);
+	return 0;
+}
+
+int facetd_vgpu_create(struct facetd *daemon, const struct facetd_record *record,
+		       struct facetd_vgpu **ret, struct facet_error *err)
+{
+	struct facetd_vgpu *vgpu;
+	int r = facetd_rundir_add(&daemon->dir, record->name, err);
+
+	if (r)
+		return r;
+	vgpu = vgpu_new(daemon, record);
+	if (!vgpu) {
+		facetd_rundir_remove(&daemon->dir, record->name);
+		return facet_error_set(err, -ENOMEM, "%s: out of memory", record->name);
+	}
+	vgpu->fresh = true;
+	r = start(vgpu, err);
+	if (r)
+		vanish(vgpu, r, err->text);
+	else
+		*ret = vgpu;
+	return r;
+}
+
+int facetd_vgpu_adopt(struct facetd *daemon, const char *name, struct facet_error *err)
+{
+	struct facetd_record record;
+	struct facetd_vgpu *vgpu;
+	int r = facetd_record_load(&daemon->dir, name, &record, err);
+
+	if (r)
+		return r;
+	vgpu = vgpu_new(daemon, &record);
+	if (!vgpu)
+		return facet_error_set(err, -ENOMEM, "%s: out of memory", name);
+	if (facetd_process_open(record.pid, record.start_time, &vgpu->pidfd) == 0 &&
+	    watch(vgpu) >= 0) {
+		/* UP even before it answers: it must not be killed for being busy now. */
+		vgpu->phase = FACETD_UP;
+		ask_handover(vgpu);
+		log_info("%s: facet-vgpu %d was found running", name, (int)record.pid);
+		return 0;
+	}
+	if (record.pid) {
+		snprintf(vgpu->record.reason, sizeof(vgpu->record.reason),
+			 "ended while facetd was away; restarted");
+		vgpu->record.pid = 0;
+		vgpu->record.restarts++;
+	}
+	start_or_give_up(vgpu);
+	return 0;
+}
+
+/* --- what people ask for --- */
+
+static int on_stop_timeout(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct facetd_vgpu *vgpu = userdata;
+
+	facetd_process_kill(vgpu->pidfd, SIGKILL);
+	return 0;
+}
+
+static void on_stopped(void *owner, const struct facet_varlink_answer *answer, int error)
+{
+	struct facetd_vgpu *vgpu = owner;
+
+	vgpu->stop = NULL;
+}
+
+void facetd_vgpu_remove(struct facetd_vgpu *vgpu)
+{
+	char path[PATH_MAX];
+
+	if (vgpu->pidfd < 0) {
+		vanish(vgpu, 0, "");
+		return;
+	}
+	vgpu->phase = FACETD_STOPPING;
+	vgpu->respawn = false;
+	vgpu->timer = sd_event_source_disable_unref(vgpu->timer);
+	facetd_rundir_path(&vgpu->daemon->dir, vgpu->record.name, "control.sock", path);
+	if (facet_varlink_request_create(
+		    &(struct facet_varlink_request_config){ .event = vgpu->daemon->event,
+							    .path = path,
+							    .method = "io.facet.vgpu.Stop",
+							    .answered = on_stopped,
+							    .owner = vgpu },
+		    &vgpu->stop, NULL) ||
+	    sd_event_add_time_relative(vgpu->daemon->event, &vgpu->timer, CLOCK_MONOTONIC,
+				       STOP_TIMEOUT_US, 0, on_stop_timeout, vgpu) < 0)
+		facetd_process_kill(vgpu->pidfd, SIGKILL);
+}
+
+int facetd_vgpu_restart(struct facetd_vgpu *vgpu, struct facet_error *err)
+{
+	memset(vgpu->deaths, 0, sizeof(vgpu->deaths));
+	snprintf(vgpu->record.reason, sizeof(vgpu->record.reason), "restarted by hand%s",
+		 facetd_held_in_use(&vgpu->held) ? ", waiting for the guest's driver" : "");
+	if (vgpu->pidfd < 0) {
+		int r;
+
+		vgpu->record.restarts++;
+		r = start(vgpu, err);
+		if (r) {
+			snprintf(vgpu->record.reason, sizeof(vgpu->record.reason), "%s", err->text);
+			vgpu->settled = NULL;
+			give_up(vgpu);
+		}
+		return r;
+	}
+	/* Not asked but killed: it may hang, and what its guest holds is already here. */
+	vgpu->phase = FACETD_STOPPING;
+	vgpu->respawn = true;
+	facetd_process_kill(vgpu->pidfd, SIGKILL);
+	return 0;
+}
