@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* handover.c - what a successor would need, told to whoever keeps it; and being a successor. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "vgpu/vgpu.h"
+
+#define LOG_AREA "handover"
+
+/* The names that the keeper of the descriptors knows them by. */
+#define FRONT	"vhost-user"
+#define BACK	"backend"
+#define DISPLAY "display"
+
+struct fd_list {
+	json_t *names;
+	int fds[5];
+	unsigned int count;
+};
+
+static void fd_list_add(struct fd_list *list, const char *name, int fd)
+{
+	if (fd < 0)
+		return;
+	json_array_append_new(list->names, json_string(name));
+	list->fds[list->count++] = fd;
+}
+
+/* False: the call has ended. */
+static bool tell(struct facet_vgpu *vgpu, struct facet_varlink_call *call, bool continues)
+{
+	struct facet_handover now = { .front_fd = -1, .back_fd = -1, .display_fd = -1 };
+	struct fd_list list = { .names = json_array() };
+	json_t *reply;
+
+	facet_transport_handover(vgpu->transport, &now);
+	fd_list_add(&list, "listen", vgpu->opts->listen_fd);
+	fd_list_add(&list, "control", vgpu->opts->control_fd);
+	fd_list_add(&list, FRONT, now.front_fd);
+	fd_list_add(&list, BACK, now.back_fd);
+	fd_list_add(&list, DISPLAY, now.display_fd);
+	reply = json_pack("{s:o, s:{s:I}}", "fds", list.names, "state", "protocol_features",
+			  (json_int_t)now.protocol_features);
+	return facet_varlink_reply_fds(call, reply, list.fds, list.count, continues) == 0 &&
+	       continues;
+}
+
+static void watcher_gone(void *owner)
+{
+	*(struct facet_varlink_call **)owner = NULL;
+}
+
+void facet_handover_handle(struct facet_varlink_call *call, void *owner)
+{
+	struct facet_vgpu *vgpu = owner;
+	struct facet_varlink_call **place = NULL;
+
+	for (unsigned int i = 0; i < FACET_HANDOVER_WATCHERS && !place; i++)
+		if (!vgpu->watchers[i])
+			place = &vgpu->watchers[i];
+	if (!facet_varlink_call_more(call)) {
+		tell(vgpu, call, false);
+	} else if (!place) {
+		facet_varlink_fail(call, "io.facet.vgpu.Failed",
+				   json_pack("{s:s}", "message", "too many are watching already"));
+	} else {
+		*place = call;
+		facet_varlink_call_on_gone(call, watcher_gone, place);
+		tell(vgpu, call, true);
+	}
+}
+
+void facet_handover_changed(struct facet_vgpu *vgpu)
+{
+	struct facet_transport_status status;
+
+	facet_transport_status(vgpu->transport, &status);
+	if (status.handovers == vgpu->handovers)
+		return;
+	vgpu->handovers = status.handovers;
+	for (unsigned int i = 0; i < FACET_HANDOVER_WATCHERS; i++)
+		if (vgpu->watchers[i])
+			tell(vgpu, vgpu->watchers[i], true);
+}
+
+/* The descriptor of that name, now ours; -1 when there is none. */
+static int take(json_t *fds, const char *name)
+{
+	json_t *number = json_object_get(fds, name);
+	int fd = json_is_integer(number) ? (int)json_integer_value(number) : -1;
+
+	return fd >= 3 && fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 ? fd : -1;
+}
+
+bool facet_handover_load(int fd, struct facet_handover *ret)
+{
+	json_t *root, *fds;
+	json_int_t features = 0;
+
+	*ret = (struct facet_handover){ .front_fd = -1, .back_fd = -1, .display_fd = -1 };
+	lseek(fd, 0, SEEK_SET);
+	root = json_loadfd(fd, 0, NULL);
+	close(fd);
+	if (json_unpack(root, "{s:o, s?{s?I}}", "fds", &fds, "state", "protocol_features",
+			&features) == 0) {
+		ret->front_fd = take(fds, FRONT);
+		ret->back_fd = take(fds, BACK);
+		ret->display_fd = take(fds, DISPLAY);
+		ret->protocol_features = (uint64_t)features;
+	}
+	json_decref(root);
+	if (ret->front_fd < 0)
+		log_warn("nothing to adopt: the virtual machine has to connect anew");
+	return ret->front_fd >= 0;
+}
