@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* direct.c - the scene in plain OpenGL on the software renderer: what there is to reach. */
+#include <epoxy/egl.h>
+#include <epoxy/gl.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "scene.h"
+
+/* The same arithmetic as the shaders of stream.c. */
+static const char vertex_shader[] =
+	"#version 330\n"
+	"layout(location = 0) in vec3 position;\n"
+	"uniform vec4 rows[4];\n"
+	"out vec3 normal;\n"
+	"void main() {\n"
+	"	vec4 p = vec4(position, 1.0);\n"
+	"	gl_Position = vec4(dot(p, rows[0]), dot(p, rows[1]), dot(p, rows[2]),"
+	" dot(p, rows[3]));\n"
+	"	normal = position;\n"
+	"}\n";
+static const char fragment_shader[] =
+	"#version 330\n"
+	"in vec3 normal;\n"
+	"uniform vec4 light, colour;\n"
+	"out vec4 result;\n"
+	"void main() {\n"
+	"	vec3 n = normal * inversesqrt(dot(normal, normal));\n"
+	"	float d = max(dot(n, light.xyz), 0.0);\n"
+	"	result = vec4(colour.xyz * (d + 0.2) + pow(d, 32.0), 1.0);\n"
+	"}\n";
+
+struct direct {
+	struct scene_side side;
+	GLint rows, light, colour;
+	uint32_t pixels[SCENE_WIDTH * SCENE_HEIGHT];
+};
+
+static int make_context(void)
+{
+	static const EGLint wanted[] = { EGL_SURFACE_TYPE, EGL_PBUFFER_BIT, EGL_RENDERABLE_TYPE,
+					 EGL_OPENGL_BIT, EGL_NONE };
+	static const EGLint version[] = { EGL_CONTEXT_MAJOR_VERSION, 3, EGL_CONTEXT_MINOR_VERSION,
+					  3, EGL_NONE };
+	EGLDisplay display =
+		eglGetPlatformDisplayEXT(EGL_PLATFORM_SURFACELESS_MESA, EGL_DEFAULT_DISPLAY, NULL);
+	EGLContext context;
+	EGLConfig config;
+	EGLint count;
+
+	if (!eglInitialize(display, NULL, NULL) || !eglBindAPI(EGL_OPENGL_API) ||
+	    !eglChooseConfig(display, wanted, &config, 1, &count) || !count)
+		return -1;
+	context = eglCreateContext(display, config, EGL_NO_CONTEXT, version);
+	return eglMakeCurrent(display, EGL_NO_SURFACE, EGL_NO_SURFACE, context) ? 0 : -1;
+}
+
+static void add_shader(GLuint program, GLenum kind, const char *text)
+{
+	GLuint shader = glCreateShader(kind);
+
+	glShaderSource(shader, 1, &text, NULL);
+	glCompileShader(shader);
+	glAttachShader(program, shader);
+}
+
+static int make_program(struct direct *direct)
+{
+	GLuint program = glCreateProgram();
+	GLint linked;
+
+	add_shader(program, GL_VERTEX_SHADER, vertex_shader);
+	add_shader(program, GL_FRAGMENT_SHADER, fragment_shader);
+	glLinkProgram(program);
+	glGetProgramiv(program, GL_LINK_STATUS, &linked);
+	glUseProgram(program);
+	direct->rows = glGetUniformLocation(program, "rows");
+	direct->light = glGetUniformLocation(program, "light");
+	direct->colour = glGetUniformLocation(program, "colour");
+	return linked ? 0 : -1;
+}
+
+static int make_framebuffer(void)
+{
+	GLuint names[3];
+
+	glGenTextures(1, &names[0]);
+	glBindTexture(GL_TEXTURE_2D, names[0]);
+	glTexStorage2D(GL_TEXTURE_2D, 1, GL_RGBA8, SCENE_WIDTH, SCENE_HEIGHT);
+	glGenTextures(1, &names[1]);
+	glBindTexture(GL_TEXTURE_2D, names[1]);
+	glTexStorage2D(GL_TEXTURE_2D, 1, GL_DEPTH24_STENCIL8, SCENE_WIDTH, SCENE_HEIGHT);
+	glGenFramebuffers(1, &names[2]);
+	glBindFramebuffer(GL_FRAMEBUFFER, names[2]);
+	glFramebufferTexture2D(GL_FRAMEBUFFER, GL_COLOR_ATTACHMENT0, GL_TEXTURE_2D, names[0], 0);
+	glFramebufferTexture2D(GL_FRAMEBUFFER, GL_DEPTH_STENCIL_ATTACHMENT, GL_TEXTURE_2D, names[1],
+			       0);
+	glViewport(0, 0, SCENE_WIDTH, SCENE_HEIGHT);
+	glEnable(GL_DEPTH_TEST);
+	return glCheckFramebufferStatus(GL_FRAMEBUFFER) == GL_FRAMEBUFFER_COMPLETE ? 0 : -1;
+}
+
+static void make_vertices(void)
+{
+	static scene_mesh mesh;
+	GLuint buffer, array;
+
+	scene_make_mesh(mesh);
+	glGenVertexArrays(1, &array);
+	glBindVertexArray(array);
+	glGenBuffers(1, &buffer);
+	glBindBuffer(GL_ARRAY_BUFFER, buffer);
+	glBufferData(GL_ARRAY_BUFFER, sizeof(mesh), mesh, GL_STATIC_DRAW);
+	glVertexAttribPointer(0, 3, GL_FLOAT, GL_FALSE, 0, NULL);
+	glEnableVertexAttribArray(0);
+}
+
+static void draw_frame(struct direct *direct, unsigned int draws)
+{
+	glClearColor(0.1f, 0.1f, 0.2f, 1);
+	glClear(GL_COLOR_BUFFER_BIT | GL_DEPTH_BUFFER_BIT | GL_STENCIL_BUFFER_BIT);
+	for (unsigned int i = 0; i < draws; i++) {
+		struct scene_draw draw;
+
+		scene_make_draw(draws, i, &draw);
+		glUniform4fv(direct->rows, 4, draw.matrix[0]);
+		glUniform4fv(direct->light, 1, draw.light);
+		glUniform4fv(direct->colour, 1, draw.colour);
+		glDrawArrays(GL_TRIANGLES, 0, SCENE_VERTICES);
+	}
+}
+
+static int64_t run(struct scene_side *side, unsigned int draws, unsigned int frames, int read_back)
+{
+	struct direct *direct = (struct direct *)side;
+	int64_t start = scene_now();
+
+	for (unsigned int i = 0; i < frames; i++) {
+		draw_frame(direct, draws);
+		if (read_back)
+			glReadPixels(0, 0, SCENE_WIDTH, SCENE_HEIGHT, GL_BGRA, GL_UNSIGNED_BYTE,
+				     direct->pixels);
+		else
+			glFinish();
+	}
+	return glGetError() ? -1 : scene_now() - start;
+}
+
+struct scene_side *scene_direct_side(void)
+{
+	static struct direct direct = { .side.run = run };
+
+	direct.side.pixels = direct.pixels;
+	if (make_context() || make_program(&direct) || make_framebuffer()) {
+		fprintf(stderr, "virgl-replay: no OpenGL 3.3 on a surfaceless display\n");
+		return NULL;
+	}
+	make_vertices();
+	return &direct.side;
+}

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a scenario gets: a world to make vGPUs and guests in, and a way to say ok or not ok."""
+import contextlib
+import functools
+import pathlib
+import shutil
+import tempfile
+import traceback
+
+from facetlib import facet, guest, image, procs, qemu
+
+SCENARIOS = {}
+
+
+class Skip(Exception):
+    """This cannot be tested here; the message says why."""
+
+
+def scenario(slow=False):
+    """Registers a function(world): one or a few guest boots with many checks."""
+    def register(function):
+        function.slow = slow
+        SCENARIOS[function.__name__.replace("_", "-")] = function
+        return function
+    return register
+
+
+class World:
+    """One scenario's own directory and everything that has to end with it."""
+
+    def __init__(self, name, prefix, kvm):
+        self.name, self.prefix, self.kvm = name, prefix, kvm
+        self.failed = 0
+        self.place = pathlib.Path(tempfile.mkdtemp(prefix=f"facet-test-{name}-"))
+        self._stack = contextlib.ExitStack()
+        self._hosts, self._guests = [], []
+
+    def close(self):
+        self._stack.close()
+        shutil.rmtree(self.place, ignore_errors=True)
+
+    # --- results ----------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def check(self, name):
+        """with world.check("what is true"): ... Anything raised inside makes it untrue."""
+        try:
+            yield
+        except Skip as why:
+            print(f"ok {self.name}: {name} # SKIP {why}", flush=True)
+        except Exception:  # pylint: disable=broad-except
+            self.failed += 1
+            print("\n".join(traceback.format_exc().splitlines()[-12:]))
+            self.show_logs()
+            print(f"not ok {self.name}: {name}", flush=True)
+        else:
+            print(f"ok {self.name}: {name}", flush=True)
+
+    def show_logs(self):
+        """The last lines of every daemon, vGPU and QEMU: where the reason usually stands."""
+        for host in self._hosts:
+            logs = [host.place / "facetd.log", *host.runtime.rglob("*log")]
+            for path in (p for p in logs if p.is_file()):
+                self._show(path)
+        for machine in self._guests:
+            for name in ("qemu.log", "serial.log"):
+                self._show(machine.place / name)
+
+    def _show(self, path, lines=8):
+        try:
+            text = path.read_text(encoding="utf-8", errors="replace").strip()
+        except OSError:
+            return
+        if text:
+            print(f"--- {path.relative_to(self.place)}")
+            print("\n".join(line[:200] for line in text.splitlines()[-lines:]))
+
+    # --- things -----------------------------------------------------------------------------
+
+    def facet(self, name="host"):
+        """A facetd of its own, started."""
+        place = self.place / name
+        place.mkdir()
+        host = facet.Facet(self.prefix, place)
+        self._hosts.append(host)
+        self._stack.callback(host.stop)
+        return host.start()
+
+    def guest(self, host, vgpu, variant="guest", *, name=None, device_extra="", **options):
+        """A guest on that vGPU, not started yet."""
+        device = host.qemu_args(vgpu)
+        if device_extra:
+            device = [a + device_extra if a.startswith("vhost-user-") else a for a in device]
+        machine = guest.Guest(load_image(variant), self.place / (name or f"guest-{vgpu}"),
+                              [*device, "-display", "none"], kvm=self.kvm, **options)
+        self._guests.append(machine)
+        self._stack.callback(machine.close)
+        return machine
+
+
+@functools.cache
+def load_image(variant):
+    return image.Image(variant)
+
+
+def kvm_works():
+    return qemu.kvm_boots(load_image("guest"))
+
+
+# --- what many scenarios ask -----------------------------------------------------------------
+
+
+def same(picture, expected, what):
+    difference = picture.difference(expected)
+    assert difference is None, f"{what}: {difference}"
+
+
+def state(host, vgpu):
+    return host.show(vgpu)["state"]
+
+
+def wait_state(host, vgpu, *wanted, timeout=60):
+    return procs.wait_until(lambda: state(host, vgpu) in wanted and state(host, vgpu), timeout,
+                            f"vGPU {vgpu} to be {' or '.join(wanted)}; it is {host.show(vgpu)}",
+                            0.1)
+
+
+def renders(machine, size="320x240"):
+    """OpenGL in the guest, on its vGPU, right to the last pixel."""
+    out = machine.run(f"facet-pattern gl-offscreen --size {size} --hold 0")
+    assert "renderer=virgl" in out, out
+    assert "wrong_pixels=0" in out, out

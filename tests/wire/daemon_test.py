@@ -1,0 +1,443 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""facetd and facet, the built ones: verbs, wrong arguments, and every way of dying."""
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import unittest
+
+import idl
+import vgpu
+
+FACETD, FACET = os.environ["FACETD"], os.environ["FACET"]
+SOURCE = pathlib.Path(__file__).resolve().parent.parent.parent
+IO_FACET = idl.Interface((SOURCE / "src/daemon/io.facet.varlink").read_text())
+IO_VGPU = idl.Interface((SOURCE / "src/vgpu/io.facet.vgpu.varlink").read_text())
+
+# A sanitizer must not turn a signal into an exit code: facetd tells people which it was.
+ENVIRONMENT = {**os.environ, "FACET_VGPU": vgpu.PROGRAM,
+               "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":handle_segv=0"}
+
+
+def wait_until(condition, what):
+    end = time.monotonic() + vgpu.PATIENCE_S
+    while not (value := condition()):
+        if time.monotonic() > end:
+            raise TimeoutError(f"still waiting for {what}")
+        time.sleep(0.02)
+    return value
+
+
+def alive(pid):
+    try:
+        stat = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+        return stat.rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+class DaemonTest(unittest.TestCase):
+    """Each test has a runtime directory and a facetd of its own; nothing may be left of them."""
+
+    def setUp(self):
+        self.place = pathlib.Path(tempfile.mkdtemp(prefix="facet-daemon-"))
+        self.run_dir = self.place / "run"
+        self.daemon = None
+        self.pids = set()
+        self.start()
+
+    def tearDown(self):
+        try:
+            if self.daemon.poll() is None:
+                for one in self.listing():
+                    self.pids.add(one["pid"])
+                    self.facet("rm", "--force", one["name"])
+            self.stop()
+            wait_until(lambda: not any(map(alive, filter(None, self.pids))), "every vGPU to end")
+            self.assertEqual(list(self.place.rglob("*.sock")), [])
+            self.assertFalse((self.run_dir / "io.facet").exists())
+            self.assertEqual([p for p in self.run_dir.glob("*")], [])
+        finally:
+            for pid in filter(None, self.pids):
+                if alive(pid):
+                    os.kill(pid, signal.SIGKILL)
+            shutil.rmtree(self.place)
+
+    def start(self, *options):
+        with open(self.place / "facetd.log", "ab") as log:
+            self.daemon = subprocess.Popen(
+                [FACETD, "--runtime-dir", str(self.run_dir), *options], stdin=subprocess.DEVNULL,
+                stdout=log, stderr=log, env=ENVIRONMENT)
+        wait_until(lambda: self.daemon.poll() is not None
+                   or self.facet("ls").returncode == 0, "facetd to answer")
+        self.assertIsNone(self.daemon.poll(), self.daemon_log())
+
+    def stop(self, number=signal.SIGTERM):
+        if self.daemon.poll() is None:
+            self.daemon.send_signal(number)
+        code = self.daemon.wait(vgpu.PATIENCE_S)
+        if number == signal.SIGTERM:
+            self.assertEqual(code, 0, self.daemon_log())
+
+    def daemon_log(self):
+        return (self.place / "facetd.log").read_text(errors="replace")
+
+    def facet(self, *arguments, **options):
+        return subprocess.run([FACET, "--socket", str(self.run_dir / "io.facet"), *arguments],
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              check=False, timeout=vgpu.PATIENCE_S, **options)
+
+    def works(self, *arguments):
+        done = self.facet(*arguments)
+        self.assertEqual(done.returncode, 0, f"{arguments}: {done.stderr}\n{self.daemon_log()}")
+        return done.stdout
+
+    def fails(self, code, words, *arguments):
+        done = self.facet(*arguments)
+        self.assertEqual(done.returncode, code, f"{arguments}: {done.stderr}")
+        self.assertEqual(done.stdout, "")
+        for word in words.split("|"):
+            self.assertIn(word, done.stderr)
+        self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+
+    def listing(self):
+        return json.loads(self.works("ls", "--json"))
+
+    def create(self, name, *options):
+        one = json.loads(self.works("create", name, "--json", *options))
+        self.pids.add(one["pid"])
+        return one
+
+    def show(self, name):
+        one = json.loads(self.works("show", name, "--json"))
+        self.pids.add(one["pid"])
+        return one
+
+    def wait_state(self, name, *states):
+        return wait_until(lambda: (one := self.show(name))["state"] in states and one,
+                          f"{name} to be {' or '.join(states)}")
+
+    def call(self, method, parameters=None, fds=()):
+        """A varlink call whose answer, good or bad, is what the interface says."""
+        path = str(self.run_dir / "io.facet")
+        try:
+            answer = vgpu.varlink(path, f"io.facet.{method}", parameters, fds)
+        except vgpu.VarlinkError as error:
+            self.assertIsNone(IO_FACET.fault(error.parameters,
+                                             IO_FACET.errors[error.name.rpartition(".")[2]]))
+            raise
+        self.assertIsNone(IO_FACET.fault(answer, IO_FACET.methods[method][1]))
+        return answer
+
+    # --- the life of a vGPU ---
+
+    def test_life(self):
+        one = self.create("left", "--size", "641x479", "--outputs", "2", "--vram", "64M")
+        self.assertEqual((one["width"], one["height"], one["outputs"]), (641, 479, 2))
+        self.assertEqual(one["vram_bytes"], 64 << 20)
+        self.assertEqual((one["state"], one["gpu"], one["guest"]), ("idle", "soft0", None))
+        self.assertTrue(pathlib.Path(one["socket"]).is_socket())
+        self.create("a-first")
+        self.assertEqual([v["name"] for v in self.listing()], ["a-first", "left"])
+        table = self.works("ls").splitlines()
+        self.assertEqual([line.split()[0] for line in table], ["NAME", "a-first", "left"])
+        shown = self.works("show", "left")
+        for word in ("641x479", "sandbox", "limit 64M"):
+            self.assertIn(word, shown)
+        self.works("rm", "a-first", "left")
+        self.assertEqual(self.listing(), [])
+
+    def test_outputs(self):
+        self.create("two", "--outputs", "2", "--size", "800x600")
+        self.works("set", "two", "--output", "1", "--on", "--size", "1366x768")
+        self.assertEqual(self.show("two")["status"]["outputs"][1]["width"], 1366)
+        self.works("set", "two", "--output", "1", "--off")
+        self.assertFalse(self.show("two")["status"]["outputs"][1]["connected"])
+        self.fails(2, "output|2|0 to 1", "set", "two", "--output", "2", "--on")
+
+    def test_qemu_args(self):
+        one = self.create("q", "--size", "1024x768", "--outputs", "3")
+        lines = self.works("qemu-args", "q", "--memory", "512M").splitlines()
+        text = " ".join(lines)
+        self.assertIn("memory-backend-memfd", text)
+        self.assertIn("size=512M,share=on", text)
+        self.assertIn(f"path={one['socket']}", text)
+        self.assertIn("vhost-user-gpu-pci", text)
+        self.assertIn("max_outputs=3,xres=1024,yres=768", text)
+        self.assertNotIn("memfd", self.works("qemu-args", "q", "--memory", "none"))
+        self.assertEqual(json.loads(self.works("qemu-args", "q", "--json", "--memory", "512M")),
+                         lines)
+
+    def test_screenshot_of_nothing(self):
+        """Nothing is shown, so nothing is written, and no temporary file stays."""
+        self.create("dark")
+        picture = self.place / "picture.png"
+        self.fails(1, "dark|nothing is shown", "screenshot", "dark", str(picture))
+        self.fails(1, "cannot be written", "screenshot", "dark", "/nowhere/picture.png")
+        self.fails(2, "output", "screenshot", "dark", "--output", "1", str(picture))
+        self.assertEqual(list(self.place.glob("picture*")), [])
+
+    def test_top(self):
+        self.create("busy")
+        rows = json.loads(self.works("top", "--once", "--interval", "0.1", "--json"))
+        self.assertEqual([row["name"] for row in rows], ["busy"])
+        table = self.works("top", "--once", "--interval", "0.1").splitlines()
+        self.assertEqual(table[0].split()[:4], ["NAME", "GPU", "STATE", "GUEST"])
+        self.assertNotIn("\033", "".join(table))
+
+    def test_gpus(self):
+        gpus = json.loads(self.works("gpus", "--json"))
+        soft = next(g for g in gpus if g["name"] == "soft0")
+        self.assertTrue(next(m for m in soft["mechanisms"] if m["name"] == "2d")["works"])
+        self.assertIn("soft0", self.works("gpus"))
+
+    def test_version(self):
+        lines = self.works("version").splitlines()
+        self.assertEqual(lines[0].split()[1], lines[1].split()[1])
+
+    # --- what people type wrongly ---
+
+    def test_wrong_arguments(self):
+        self.fails(2, "bogus|create, ls", "bogus")
+        self.fails(2, "--nope|--size", "create", "x", "--nope")
+        self.fails(2, "--size|WIDTHxHEIGHT", "create", "x", "--size", "12")
+        self.fails(2, "--outputs|17|1 to 16", "create", "x", "--outputs", "17")
+        self.fails(2, "--vram|512M", "create", "x", "--vram", "lots")
+        self.fails(2, "vram_bytes", "create", "x", "--vram", "1")
+        self.fails(2, "width|64 to 8192", "create", "x", "--size", "1x1")
+        self.fails(2, "gpu|none|soft0", "create", "x", "--gpu", "none")
+        self.fails(2, "mechanism|none|2d", "create", "x", "--mechanism", "none")
+        self.fails(2, "usage: facet create NAME", "create")
+        self.fails(2, "usage: facet ls", "ls", "more")
+        self.fails(2, "nothing to set", "set", "x")
+        self.fails(2, "--interval", "top", "--interval", "0")
+        for name in ("..", "a/b", "-x", "x" * 65, "io.facet", "a b"):
+            self.fails(2, "name", "create", "--", name)
+        for verb in (("show",), ("rm",), ("restart",), ("qemu-args",), ("set", "--on")):
+            self.fails(1, "there is no vGPU ghost", *verb, "ghost")
+        self.create("twice")
+        self.fails(1, "twice|already", "create", "twice")
+
+    def test_no_facetd(self):
+        self.stop()
+        self.fails(1, f"{self.run_dir}/io.facet|systemctl start facetd", "ls")
+        self.fails(2, "--size", "create", "x", "--size", "12")
+        self.assertIn("not running", self.works("version"))
+
+    def test_second_facetd(self):
+        second = subprocess.run([FACETD, "--runtime-dir", str(self.run_dir)], text=True,
+                                capture_output=True, check=False, timeout=vgpu.PATIENCE_S)
+        self.assertEqual(second.returncode, 1)
+        self.assertIn("another facetd runs here", second.stderr)
+        self.works("ls")
+
+    def test_help(self):
+        verbs = re.findall(r"^  ([a-z][a-z-]*) ", self.works("--help"), re.M)
+        self.assertIn("screenshot", verbs)
+        for verb in verbs:
+            self.assertIn(f"Usage: facet {verb}", self.works(verb, "--help"))
+
+    # --- the interface ---
+
+    def test_interface(self):
+        path = str(self.run_dir / "io.facet")
+        info = vgpu.varlink(path, "org.varlink.service.GetInfo")
+        self.assertIn("io.facet", info["interfaces"])
+        text = vgpu.varlink(path, "org.varlink.service.GetInterfaceDescription",
+                            {"interface": "io.facet"})["description"]
+        self.assertEqual(idl.Interface(text).methods, IO_FACET.methods)
+        self.call("Create", {"name": "x"})
+        self.call("List")
+        self.call("Show", {"name": "x"})
+        self.call("ListGPUs")
+        self.call("Restart", {"name": "x"})
+        self.call("SetOutput", {"name": "x", "output": 0, "width": 640, "height": 480})
+        for method, parameters, error in (
+                ("Show", {"name": "y"}, "NotFound"),
+                ("Create", {"name": "x"}, "AlreadyExists"),
+                ("Create", {"name": "y", "outputs": 0}, "InvalidArgument"),
+                ("Screenshot", {"name": "x"}, "InvalidArgument")):
+            with self.assertRaises(vgpu.VarlinkError) as caught:
+                self.call(method, parameters)
+            self.assertEqual(caught.exception.name, f"io.facet.{error}")
+        for parameters in ({}, {"name": 1}, {"name": "x", "colour": "red"}):
+            with self.assertRaises(vgpu.VarlinkError) as caught:
+                vgpu.varlink(path, "io.facet.Show", parameters)
+            self.assertEqual(caught.exception.name, "org.varlink.service.InvalidParameter")
+        self.call("Remove", {"name": "x"})
+
+    def test_interface_of_vgpu(self):
+        self.create("x")
+        path = str(self.run_dir / "x" / "control.sock")
+        text = vgpu.varlink(path, "org.varlink.service.GetInterfaceDescription",
+                            {"interface": "io.facet.vgpu"})["description"]
+        self.assertEqual(idl.Interface(text).methods, IO_VGPU.methods)
+        for method in ("Status", "Handover"):
+            answer = vgpu.varlink(path, f"io.facet.vgpu.{method}")
+            self.assertIsNone(IO_VGPU.fault(answer, IO_VGPU.methods[method][1]))
+
+    # --- every way of dying ---
+
+    def test_vgpu_killed(self):
+        first = self.create("left")
+        os.kill(first["pid"], signal.SIGKILL)
+        one = wait_until(lambda: (v := self.show("left"))["pid"] not in (None, first["pid"])
+                         and v["state"] == "idle" and v, "a new process")
+        self.assertIn("signal 9 (SIGKILL)", one["reason"])
+        self.assertEqual(one["restarts"], 1)
+        front = vgpu.FrontEnd.connect(one["socket"])
+        self.assertNotEqual(front.features(), 0)
+        front.close()
+        self.wait_state("left", "idle")
+
+    def test_dies_too_often(self):
+        pid = self.create("left")["pid"]
+        for _ in range(3):
+            os.kill(pid, signal.SIGKILL)
+            one = wait_until(lambda: (v := self.show("left"))["pid"] != pid and
+                             v["state"] in ("idle", "failed") and v, "the next process")
+            pid = one["pid"]
+        self.assertEqual((one["state"], pid), ("failed", None))
+        self.assertIn("3 times", one["reason"])
+        self.assertIn("failed", self.works("ls"))
+        self.assertFalse(pathlib.Path(one["socket"]).exists())
+        self.fails(1, "has failed|facet restart left", "set", "left", "--on")
+        self.works("restart", "left")
+        self.assertEqual(self.show("left")["state"], "idle")
+        self.assertTrue(pathlib.Path(one["socket"]).is_socket())
+
+    def test_front_end_survives_its_vgpu(self):
+        """As QEMU: connected before and after a death, of the process or by `facet restart`."""
+        one = self.create("left")
+        front = vgpu.FrontEnd.connect(one["socket"])
+        features = front.features()
+        one = self.wait_state("left", "connected")
+        self.assertEqual(one["guest"]["pid"], os.getpid())
+        self.fails(1, "left|virtual machine|--force", "rm", "left")
+        os.kill(one["pid"], signal.SIGSEGV)
+        self.assertEqual(front.features(), features)
+        one = self.wait_state("left", "connected")
+        self.assertIn("signal 11 (SIGSEGV)", one["reason"])
+        self.assertIn("waiting for the guest's driver", one["reason"])
+        self.works("restart", "left")
+        self.assertEqual(front.features(), features)
+        self.wait_state("left", "connected")
+        front.close()
+        self.wait_state("left", "idle")
+        self.works("rm", "left")
+
+    def test_facetd_killed(self):
+        before = [self.create(name) for name in ("left", "right")]
+        front = vgpu.FrontEnd.connect(before[0]["socket"])
+        front.features()
+        self.wait_state("left", "connected")
+        self.stop(signal.SIGKILL)
+        self.assertTrue(all(alive(v["pid"]) for v in before))
+        front.features()
+        self.start()
+        self.assertEqual([v["pid"] for v in self.listing()], [v["pid"] for v in before])
+        one = self.wait_state("left", "connected")
+        self.assertEqual(one["restarts"], 0)
+        # The new facetd holds what the old one held.
+        os.kill(one["pid"], signal.SIGKILL)
+        front.features()
+        one = self.wait_state("left", "connected")
+        self.assertIn("restarted", one["reason"])
+        front.close()
+        other = vgpu.FrontEnd.connect(before[1]["socket"])
+        other.features()
+        other.close()
+
+    def test_facetd_stopped(self):
+        one = self.create("left")
+        self.stop()
+        self.assertTrue(alive(one["pid"]))
+        self.start()
+        self.assertEqual(self.show("left")["pid"], one["pid"])
+
+    def test_both_killed(self):
+        one = self.create("left")
+        self.stop(signal.SIGKILL)
+        os.kill(one["pid"], signal.SIGKILL)
+        wait_until(lambda: not alive(one["pid"]), "the vGPU to end")
+        self.start()
+        now = self.wait_state("left", "idle")
+        self.assertNotEqual(now["pid"], one["pid"])
+        self.assertIn("while facetd was away", now["reason"])
+        self.assertEqual((now["width"], now["created"]), (one["width"], one["created"]))
+
+    def test_creation_cut_short(self):
+        """A folder without a record is no vGPU and takes no name."""
+        self.stop(signal.SIGKILL)
+        (self.run_dir / "half").mkdir()
+        self.start()
+        self.assertEqual(self.listing(), [])
+        self.create("half")
+
+    def test_hanging_vgpu(self):
+        one = self.create("left")
+        family = [one["pid"], *children(one["pid"])]
+        for pid in family:
+            os.kill(pid, signal.SIGSTOP)
+        self.assertEqual(self.show("left")["state"], "unresponsive")
+        self.works("restart", "left")
+        self.assertEqual(self.show("left")["state"], "idle")
+        wait_until(lambda: not any(map(alive, family)), "the old processes to end")
+
+    def test_failed_create_leaves_nothing(self):
+        self.stop()
+        program = self.place / "broken"
+        program.write_text("#!/bin/sh\necho 'facet-vgpu: error: no luck today' >&2\nexit 1\n")
+        program.chmod(0o755)
+        self.start("--vgpu-program", str(program))
+        self.fails(1, "x|exit code 1|no luck today", "create", "x")
+        self.assertEqual(self.listing(), [])
+        self.assertFalse((self.run_dir / "x").exists())
+        gpus = json.loads(self.works("gpus", "--json"))
+        self.assertFalse(any(m["works"] for g in gpus for m in g["mechanisms"]))
+        self.stop()
+        self.start("--vgpu-program", "/nowhere/facet-vgpu")
+        self.fails(1, "/nowhere/facet-vgpu", "create", "x")
+        self.assertFalse((self.run_dir / "x").exists())
+
+    def test_impatient_callers(self):
+        """Who hangs up before the answer leaves a whole vGPU, or none, and a sane facetd."""
+        for i in range(8):
+            with socket.socket(socket.AF_UNIX) as sock:
+                sock.connect(str(self.run_dir / "io.facet"))
+                sock.sendall(json.dumps({"method": "io.facet.Create",
+                                         "parameters": {"name": f"v{i}"}}).encode() + b"\0")
+                if i % 2:
+                    sock.sendall(b'{"method":"io.facet.List"}\0{"method":"io.facet.ListGPUs"}\0')
+        wait_until(lambda: all(v["state"] == "idle" for v in self.listing()), "all to be up")
+        self.works("rm", *[v["name"] for v in self.listing()])
+
+    def test_many(self):
+        names = [f"v{i:02}" for i in range(16)]
+        for name in names:
+            self.create(name)
+        self.assertEqual([v["state"] for v in self.listing()], ["idle"] * 16)
+        self.works("rm", *names)
+        self.assertEqual(self.listing(), [])
+
+
+def children(pid):
+    found = []
+    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            if stat.read_text(errors="replace").rpartition(")")[2].split()[1] == str(pid):
+                found.append(int(stat.parent.name))
+        except OSError:
+            continue
+    return found
+
+
+if __name__ == "__main__":
+    unittest.main()
