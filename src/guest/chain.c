@@ -41,10 +41,9 @@ static int add_pieces(struct walk *w, const struct virtq_desc *d, enum facet_gue
 	int r;
 
 	for (;;) {
-		r = facet_guest_translate(queue->mem, (gpa_t){ le64_get(d->addr) },
-					  le32_get(d->len), access,
-					  queue->scratch ? queue->scratch + used : NULL,
-					  queue->scratch_room - used);
+		r = facet_guest_translate(
+			queue->mem, (gpa_t){ le64_get(d->addr) }, le32_get(d->len), access,
+			queue->scratch ? queue->scratch + used : NULL, queue->scratch_room - used);
 		if (r == -EAGAIN || r >= 0)
 			return r;
 		if (r != -E2BIG)

@@ -3,6 +3,7 @@
 #include "guest/memory.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/magic.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -16,7 +17,7 @@
 #include "base/checked.h"
 #include "guest/iotlb.h"
 
-/* #syscalls mmap munmap madvise fstat fstatfs newfstatat */
+/* #syscalls mmap munmap madvise fcntl close fstat fstatfs newfstatat */
 
 enum {
 	MISSES_AHEAD = 16, /* pages asked for at once, when a long range is not known */
@@ -27,6 +28,7 @@ struct mapping {
 	atomic_uint refs;
 	void *base;
 	size_t length;
+	int fd; /* kept for a successor of this process */
 };
 
 struct placed {
@@ -56,6 +58,7 @@ static void mapping_unref(struct mapping *mapping)
 	if (atomic_fetch_sub(&mapping->refs, 1) != 1)
 		return;
 	munmap(mapping->base, mapping->length);
+	close(mapping->fd);
 	free(mapping);
 }
 
@@ -138,6 +141,13 @@ unsigned int facet_guest_memory_count(const struct facet_guest_memory *mem)
 	return mem->view->count;
 }
 
+void facet_guest_memory_region(const struct facet_guest_memory *mem, unsigned int index,
+			       struct facet_guest_region *ret, int *ret_fd)
+{
+	*ret = mem->view->at[index].region;
+	*ret_fd = mem->view->at[index].mapping->fd;
+}
+
 /* The index of the first region that ends after @gpa. */
 static unsigned int search(const struct facet_guest_view *view, uint64_t gpa)
 {
@@ -162,12 +172,12 @@ static int check_region(const struct facet_guest_memory *mem,
 
 	if (!region->size || !facet_add(region->gpa, region->size - 1, &end) ||
 	    !facet_add(region->user_addr, region->size - 1, &end))
-		return facet_error_set(err, -EINVAL,
-				       "memory region at 0x%llx: %llu bytes do not fit there",
-				       (unsigned long long)region->gpa,
-				       (unsigned long long)region->size);
+		return facet_error_set(
+			err, -EINVAL, "memory region at 0x%llx: %llu bytes do not fit there",
+			(unsigned long long)region->gpa, (unsigned long long)region->size);
 	if (view->count >= FACET_GUEST_MAX_REGIONS)
-		return facet_error_set(err, -ENOSPC, "memory region at 0x%llx: all %d slots are in use",
+		return facet_error_set(err, -ENOSPC,
+				       "memory region at 0x%llx: all %d slots are in use",
 				       (unsigned long long)region->gpa, FACET_GUEST_MAX_REGIONS);
 	i = search(view, region->gpa);
 	if (i < view->count && view->at[i].region.gpa <= region->gpa + (region->size - 1))
@@ -198,10 +208,9 @@ static int map_region(const struct facet_guest_region *region, int fd, struct pl
 
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
 	    !facet_inside(region->fd_offset, region->size, (uint64_t)st.st_size))
-		return facet_error_set(err, -EINVAL,
-				       "memory region at 0x%llx: its file does not hold %llu bytes",
-				       (unsigned long long)region->gpa,
-				       (unsigned long long)region->size);
+		return facet_error_set(
+			err, -EINVAL, "memory region at 0x%llx: its file does not hold %llu bytes",
+			(unsigned long long)region->gpa, (unsigned long long)region->size);
 	page = page_size_of(fd, &st);
 	start = region->fd_offset & ~(page - 1);
 	end = (region->fd_offset + region->size + page - 1) & ~(page - 1);
@@ -211,10 +220,16 @@ static int map_region(const struct facet_guest_region *region, int fd, struct pl
 	mapping->length = end - start;
 	mapping->base = mmap(NULL, mapping->length, PROT_READ | PROT_WRITE,
 			     MAP_SHARED | MAP_NORESERVE, fd, (off_t)start);
-	if (mapping->base == MAP_FAILED) {
+	mapping->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (mapping->base == MAP_FAILED || mapping->fd < 0) {
+		facet_error_set(err, -errno, "memory region at 0x%llx: cannot map it: %m",
+				(unsigned long long)region->gpa);
+		if (mapping->base != MAP_FAILED)
+			munmap(mapping->base, mapping->length);
+		if (mapping->fd >= 0)
+			close(mapping->fd);
 		free(mapping);
-		return facet_error_set(err, -errno, "memory region at 0x%llx: cannot map it: %m",
-				       (unsigned long long)region->gpa);
+		return err ? err->code : -EIO;
 	}
 	/* A guest's memory has no place in our core dumps. */
 	madvise(mapping->base, mapping->length, MADV_DONTDUMP);
@@ -479,10 +494,12 @@ void facet_guest_iotlb_invalidate(struct facet_guest_memory *mem, uint64_t iova,
 }
 
 void facet_guest_iotlb_settle(struct facet_guest_memory *mem, uint64_t iova,
-			      enum facet_guest_access access)
+			      enum facet_guest_access access, bool granted)
 {
 	struct facet_iotlb_range nothing = { iova, iova + (FACET_GUEST_IOMMU_PAGE - 1), 0, 0 };
 
+	if (granted && !facet_iotlb_find(&mem->iotlb, iova))
+		return;
 	if (mem->has_iommu && !known(mem, iova, access))
 		facet_iotlb_insert(&mem->iotlb, &nothing);
 }

@@ -74,11 +74,14 @@ void *facet_guest_user_pointer(struct facet_guest_memory *mem, uint64_t user_add
 /* --- for transports: loop thread --- */
 
 enum {
-	FACET_GUEST_MAX_REGIONS = 509, /* as many as QEMU will ever fill */
+	FACET_GUEST_MAX_REGIONS = 240, /* as many as fit into one message to a successor */
 	FACET_GUEST_IOMMU_PAGE = 4096, /* what one miss asks for, at least */
 };
 
 unsigned int facet_guest_memory_count(const struct facet_guest_memory *mem);
+/* Region @index as it was added; @ret_fd is a duplicate of its file, the memory's own. */
+void facet_guest_memory_region(const struct facet_guest_memory *mem, unsigned int index,
+			       struct facet_guest_region *ret, int *ret_fd);
 
 /*
  * The way to ask an IOMMU about one page. Asking again for what was asked already is the callee's
@@ -98,8 +101,11 @@ int facet_guest_iotlb_update(struct facet_guest_memory *mem, uint64_t iova, uint
 			     uint64_t user_addr, unsigned int perm);
 /* @size 0: everything. */
 void facet_guest_iotlb_invalidate(struct facet_guest_memory *mem, uint64_t iova, uint64_t size);
-/* The miss was served. What is still not there is not the guest's, until an update says so. */
+/*
+ * The miss was served. What was denied, or granted for something else only, is not the guest's
+ * until an update says so. What was @granted and is not there was taken back meanwhile: ask again.
+ */
 void facet_guest_iotlb_settle(struct facet_guest_memory *mem, uint64_t iova,
-			      enum facet_guest_access access);
+			      enum facet_guest_access access, bool granted);
 
 #endif

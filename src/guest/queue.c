@@ -184,8 +184,8 @@ static int locate_all(struct facet_queue *queue, struct places *ret)
 		r = locate(queue, queue->rings.used, virtq_used_bytes(queue->size), both,
 			   &ret->used);
 	/* A file offset that is not aligned could undo what the addresses promised. */
-	if (!r && ((uintptr_t)ret->desc % 16 || (uintptr_t)ret->avail % 2 ||
-		   (uintptr_t)ret->used % 4))
+	if (!r &&
+	    ((uintptr_t)ret->desc % 16 || (uintptr_t)ret->avail % 2 || (uintptr_t)ret->used % 4))
 		r = -EFAULT;
 	return r;
 }

@@ -13,8 +13,9 @@
 struct facet_queue;
 
 enum {
-	FACET_QUEUE_MAX_SIZE = 1024,   /* descriptors in a ring */
-	FACET_QUEUE_MAX_CHAIN = 16384, /* in an indirect table: Linux makes them longer than rings */
+	FACET_QUEUE_MAX_SIZE = 1024, /* descriptors in a ring */
+	FACET_QUEUE_MAX_CHAIN =
+		16384, /* in an indirect table: Linux makes them longer than rings */
 };
 
 /* One request: what the guest wrote for us, and room for our answer. */

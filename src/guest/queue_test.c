@@ -528,7 +528,7 @@ static void the_iommu_makes_pops_wait(void **state)
 	f->desc[2] = desc(0x900000, 4, 0, 0);
 	offer(f, 2);
 	assert_int_equal(facet_queue_pop(f->queue, &chain), -EAGAIN);
-	facet_guest_iotlb_settle(f->mem, 0x900000, FACET_GUEST_READ);
+	facet_guest_iotlb_settle(f->mem, 0x900000, FACET_GUEST_READ, false);
 	assert_broken(f);
 }
 

@@ -39,7 +39,7 @@ struct facet_queue {
 	struct virtq_used *used;
 	uint16_t next_used;
 	bool in_flight[FACET_QUEUE_MAX_SIZE]; /* by head */
-	struct facet_list kept;		      /* answers while stopped */
+	struct facet_list kept;               /* answers while stopped */
 	int call_fd, err_fd;
 };
 

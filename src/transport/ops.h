@@ -13,7 +13,8 @@ struct facet_transport_ops {
 	int (*fd)(struct facet_transport *transport);
 	int (*dispatch)(struct facet_transport *transport);
 	void (*status)(struct facet_transport *transport, struct facet_transport_status *ret);
-	int (*handover)(struct facet_transport *transport, struct facet_handover *ret); /* optional */
+	int (*handover)(struct facet_transport *transport,
+			struct facet_handover *ret); /* optional */
 };
 
 /* First member of every transport. */

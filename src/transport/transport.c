@@ -19,7 +19,8 @@ int facet_transport_create(const char *name, const struct facet_transport_config
 			return transports[i]->create(cfg, ret, err);
 	}
 	return facet_error_set(err, -EINVAL,
-			       "transport '%s' is not known; use \"vhost-user\" or \"loopback\"", name);
+			       "transport '%s' is not known; use \"vhost-user\" or \"loopback\"",
+			       name);
 }
 
 void facet_transport_destroy(struct facet_transport *transport)

@@ -8,15 +8,23 @@
 
 struct facet_transport;
 
+/* Memory that the front-end believes to be known: it does not tell it a second time. */
+struct facet_handover_region {
+	struct facet_guest_region region;
+	int fd;
+};
+
 /*
  * What another process needs to go on serving a front-end after this one has died. The front-end
  * tells it all else at the guest's next driver start.
  */
 struct facet_handover {
-	int front_fd;   /* connected to the front-end */
-	int back_fd;    /* our requests to it; -1: none */
-	int display_fd; /* its console; -1: none */
+	int front_fd;               /* connected to the front-end */
+	int back_fd;                /* our requests to it; -1: none */
+	int display_fd;             /* its console; -1: none */
 	uint64_t protocol_features; /* agreed on with it */
+	unsigned int region_count;
+	struct facet_handover_region regions[FACET_GUEST_MAX_REGIONS];
 };
 
 struct facet_transport_config {
@@ -33,7 +41,8 @@ struct facet_transport_status {
 	uint64_t features;    /* that the driver accepted */
 	uint64_t drops;       /* requests refused because they made no sense */
 	unsigned int regions; /* of guest memory */
-	unsigned int handovers; /* changes when facet_transport_handover() would say something new */
+	unsigned int
+		handovers; /* changes when facet_transport_handover() would say something new */
 };
 
 /**

@@ -147,9 +147,9 @@ static int place_indirect(struct loop_driver *driver, const struct virtq_desc *l
 		to[i].next = le16_of((uint16_t)(i + 1));
 	}
 	driver->desc_used[head] = true;
-	driver->desc[head] = (struct virtq_desc){ le64_of(table),
-						  le32_of((uint32_t)(count * sizeof(*to))),
-						  le16_of(VIRTQ_DESC_F_INDIRECT) };
+	driver->desc[head] =
+		(struct virtq_desc){ le64_of(table), le32_of((uint32_t)(count * sizeof(*to))),
+				     le16_of(VIRTQ_DESC_F_INDIRECT) };
 	return head;
 }
 
@@ -209,8 +209,8 @@ int loop_driver_send(struct loop_driver *driver, const struct loop_request *requ
 		return -ENOMEM;
 	}
 	describe(driver, request, at + table, &slot, list);
-	head = indirect ? place_indirect(driver, list, count, at) :
-			  place_direct(driver, list, count);
+	head = indirect ? place_indirect(driver, list, count, at)
+			: place_direct(driver, list, count);
 	free(list);
 	driver->slots[head] = slot;
 	publish(driver, head);
@@ -252,7 +252,7 @@ static void collect(struct loop_driver *driver)
 			slot->written = le32_get(elem->len);
 		}
 		store16(&driver->avail->ring[driver->size], driver->last_used);
-		} while (driver->last_used != load16(&driver->used->idx));
+	} while (driver->last_used != load16(&driver->used->idx));
 }
 
 int loop_driver_take(struct loop_driver *driver, int ticket, void *in, size_t in_size)

@@ -135,7 +135,8 @@ static int make_queues(struct loopback *loop, struct facet_error *err)
 	int r;
 
 	if (virtio->queue_count > MAX_QUEUES)
-		return facet_error_set(err, -EINVAL, "loopback: a device with %u queues is too much",
+		return facet_error_set(err, -EINVAL,
+				       "loopback: a device with %u queues is too much",
 				       virtio->queue_count);
 	for (unsigned int i = 0; i < virtio->queue_count; i++) {
 		loop->queue_count++;
@@ -152,8 +153,8 @@ static int build(struct loopback *loop, const struct facet_transport_config *cfg
 	int r;
 
 	r = make_events(loop, err);
-	if (!r && loop_heap_init(&loop->heap, FACET_LOOPBACK_MEMORY / 2,
-				 FACET_LOOPBACK_MEMORY / 2) < 0)
+	if (!r &&
+	    loop_heap_init(&loop->heap, FACET_LOOPBACK_MEMORY / 2, FACET_LOOPBACK_MEMORY / 2) < 0)
 		r = facet_error_set(err, -ENOMEM, "loopback: no memory for the driver's heap");
 	if (!r)
 		r = facet_device_create(cfg->device, &cfg->device_config, &loop->port,
@@ -283,10 +284,9 @@ void facet_loopback_reset(struct facet_transport *transport, uint64_t features)
 	facet_device_reset(loop->device);
 	loop_heap_clear(&loop->heap);
 	loop->bump = 0;
-	loop->features = features & (facet_device_virtio(loop->device)->features |
-				     1ull << VIRTIO_F_VERSION_1 |
-				     1ull << VIRTIO_RING_F_INDIRECT_DESC |
-				     1ull << VIRTIO_RING_F_EVENT_IDX);
+	loop->features = features &
+			 (facet_device_virtio(loop->device)->features | 1ull << VIRTIO_F_VERSION_1 |
+			  1ull << VIRTIO_RING_F_INDIRECT_DESC | 1ull << VIRTIO_RING_F_EVENT_IDX);
 	facet_device_set_features(loop->device, loop->features);
 	for (unsigned int i = 0; i < loop->queue_count; i++)
 		start_queue(loop, &loop->queues[i]);
@@ -330,8 +330,8 @@ static void sleep_until_event(struct loopback *loop, struct loop_queue *q, int64
 		return;
 }
 
-int facet_loopback_wait(struct facet_transport *transport, unsigned int queue, int ticket,
-			void *in, size_t in_size)
+int facet_loopback_wait(struct facet_transport *transport, unsigned int queue, int ticket, void *in,
+			size_t in_size)
 {
 	struct loopback *loop = loopback(transport);
 	struct loop_queue *q;

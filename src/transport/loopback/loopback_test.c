@@ -129,7 +129,9 @@ static void scribbling_breaks_queues_only(void **state)
 
 static void unknown_names_are_refused(void **state)
 {
-	const struct facet_transport_config cfg = { .device = "no such", .listen_fd = -1, .fd = -1 };
+	const struct facet_transport_config cfg = { .device = "no such",
+						    .listen_fd = -1,
+						    .fd = -1 };
 	struct facet_transport *transport = NULL;
 	struct facet_error err;
 
@@ -143,9 +145,12 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(requests_come_back),     TEST(a_full_ring_says_so),
-		TEST(a_reset_forgets),        TEST(memory_is_the_guests),
-		TEST(scribbling_breaks_queues_only), TEST(unknown_names_are_refused),
+		TEST(requests_come_back),
+		TEST(a_full_ring_says_so),
+		TEST(a_reset_forgets),
+		TEST(memory_is_the_guests),
+		TEST(scribbling_breaks_queues_only),
+		TEST(unknown_names_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

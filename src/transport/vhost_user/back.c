@@ -100,7 +100,7 @@ static int take_reply(struct vhost_user *vu)
 		return -EPROTO;
 	vu->miss_count--;
 	memmove(&vu->misses[0], &vu->misses[1], vu->miss_count * sizeof(first));
-	facet_guest_iotlb_settle(vu->memory, first.iova, first.access);
+	facet_guest_iotlb_settle(vu->memory, first.iova, first.access, !vu->back.payload.u64);
 	if (vu->miss_count)
 		return 0;
 	vu_rings_refresh(vu);

@@ -7,7 +7,7 @@
 
 /* One socket and the message that is being received. */
 struct vu_channel {
-	int fd; /* -1: closed */
+	int fd;      /* -1: closed */
 	size_t have; /* bytes of header and payload */
 	struct vhost_user_header header;
 	union vhost_user_payload payload;

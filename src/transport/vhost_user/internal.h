@@ -49,14 +49,14 @@ struct vhost_user {
 	struct vu_channel front, back;
 	uint64_t protocol_features, features;
 	uint8_t status;
-	bool ran; /* since the last reset the guest's driver has used a ring */
+	bool ran;                /* since the last reset the guest's driver has used a ring */
 	unsigned int complaints; /* said about this front-end */
 
 	struct vu_miss misses[VU_MAX_MISSES]; /* in the order of the questions */
 	unsigned int miss_count;
 
 	struct facet_sink *sink;
-	int sink_fd;	/* in the epoll set; the sink's */
+	int sink_fd;    /* in the epoll set; the sink's */
 	int display_fd; /* a dup, for handing over */
 
 	uint64_t drops;

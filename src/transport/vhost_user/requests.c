@@ -10,13 +10,11 @@
 
 /* #syscalls fstat newfstatat */
 
-static const uint64_t offered_protocol = VU_BIT(VHOST_USER_PROTOCOL_F_MQ) |
-					 VU_BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK) |
-					 VU_BIT(VHOST_USER_PROTOCOL_F_BACKEND_REQ) |
-					 VU_BIT(VHOST_USER_PROTOCOL_F_CONFIG) |
-					 VU_BIT(VHOST_USER_PROTOCOL_F_RESET_DEVICE) |
-					 VU_BIT(VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS) |
-					 VU_BIT(VHOST_USER_PROTOCOL_F_STATUS);
+static const uint64_t offered_protocol =
+	VU_BIT(VHOST_USER_PROTOCOL_F_MQ) | VU_BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK) |
+	VU_BIT(VHOST_USER_PROTOCOL_F_BACKEND_REQ) | VU_BIT(VHOST_USER_PROTOCOL_F_CONFIG) |
+	VU_BIT(VHOST_USER_PROTOCOL_F_RESET_DEVICE) |
+	VU_BIT(VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS) | VU_BIT(VHOST_USER_PROTOCOL_F_STATUS);
 
 uint64_t vu_offered_features(const struct vhost_user *vu)
 {
@@ -151,6 +149,7 @@ static int set_mem_table(struct vhost_user *vu, struct vu_channel *m)
 		r = add_region(vu, &table->regions[i], m->fds[i]);
 	if (r < 0)
 		facet_guest_memory_clear(vu->memory);
+	vu->handovers++;
 	vu_rings_refresh(vu);
 	return r;
 }
@@ -167,6 +166,7 @@ static int add_mem_reg(struct vhost_user *vu, struct vu_channel *m)
 	if (m->fd_count != 1)
 		return -EPROTO;
 	r = add_region(vu, &m->payload.mem_reg.region, m->fds[0]);
+	vu->handovers++;
 	vu_rings_refresh(vu);
 	return r;
 }
@@ -179,6 +179,7 @@ static int rem_mem_reg(struct vhost_user *vu, struct vu_channel *m)
 	int code;
 
 	code = facet_guest_memory_remove(vu->memory, &region, &err);
+	vu->handovers++;
 	if (code < 0)
 		vu_complain(vu, "%s", err.text);
 	vu_rings_refresh(vu);

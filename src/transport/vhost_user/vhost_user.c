@@ -17,7 +17,8 @@
 
 #define LOG_AREA "vhost-user"
 
-/* #syscalls accept4 epoll_create1 epoll_ctl epoll_wait epoll_pwait eventfd2 fcntl read write close */
+/* #syscalls accept4 epoll_create1 epoll_ctl epoll_wait epoll_pwait eventfd2 fcntl read write close
+ */
 
 enum {
 	EVENTS_A_STEP = 16,
@@ -152,8 +153,9 @@ static void front_dispatch(struct vhost_user *vu)
 			r = vu_serve(vu);
 			if (r < 0) {
 				vu->drops++;
-				vu_complain(vu, "message %u of %u bytes cannot be served; "
-						"the connection is closed",
+				vu_complain(vu,
+					    "message %u of %u bytes cannot be served; "
+					    "the connection is closed",
 					    vu->front.header.request, vu->front.header.size);
 			}
 			vu_channel_done(&vu->front);
@@ -275,12 +277,17 @@ static int make_device(struct vhost_user *vu, const struct facet_transport_confi
 /* Takes the descriptors out of @given as it goes. */
 static int adopt(struct vhost_user *vu, struct facet_handover *given)
 {
+	struct facet_error err;
 	int r;
 
 	r = connect_front(vu, facet_steal_fd(&given->front_fd));
 	if (r < 0)
 		return r;
 	vu->protocol_features = given->protocol_features;
+	for (unsigned int i = 0; i < given->region_count; i++)
+		if (facet_guest_memory_add(vu->memory, &given->regions[i].region,
+					   given->regions[i].fd, &err) < 0)
+			vu_complain(vu, "%s", err.text);
 	if (given->back_fd >= 0)
 		r = vu_back_open(vu, facet_steal_fd(&given->back_fd));
 	if (!r && given->display_fd >= 0)
@@ -311,12 +318,14 @@ static void close_handover(struct facet_handover *given)
 	facet_close_ptr(&given->front_fd);
 	facet_close_ptr(&given->back_fd);
 	facet_close_ptr(&given->display_fd);
+	for (unsigned int i = 0; i < given->region_count; i++)
+		close(given->regions[i].fd);
 }
 
 static int vu_create(const struct facet_transport_config *cfg, struct facet_transport **ret,
 		     struct facet_error *err)
 {
-	struct facet_handover given = { cfg->fd, -1, -1, 0 };
+	struct facet_handover given = { .front_fd = cfg->fd, .back_fd = -1, .display_fd = -1 };
 	struct vhost_user *vu;
 	int r;
 
@@ -370,8 +379,14 @@ static int vu_handover(struct facet_transport *transport, struct facet_handover 
 
 	if (vu->front.fd < 0)
 		return -ENOTCONN;
-	*ret = (struct facet_handover){ vu->front.fd, vu->back.fd, vu->display_fd,
-					vu->protocol_features };
+	ret->front_fd = vu->front.fd;
+	ret->back_fd = vu->back.fd;
+	ret->display_fd = vu->display_fd;
+	ret->protocol_features = vu->protocol_features;
+	ret->region_count = facet_guest_memory_count(vu->memory);
+	for (unsigned int i = 0; i < ret->region_count; i++)
+		facet_guest_memory_region(vu->memory, i, &ret->regions[i].region,
+					  &ret->regions[i].fd);
 	return 0;
 }
 
