@@ -35,6 +35,7 @@ struct facet_frame {
 	int dmabuf_fd;
 	uint32_t dmabuf_width, dmabuf_height, dmabuf_stride;
 	uint32_t dmabuf_x, dmabuf_y; /* of the picture in the buffer */
+	uint32_t dmabuf_fourcc;      /* as the GPU stores it; 0: as above */
 	uint64_t dmabuf_modifier;
 	bool y0_top;
 

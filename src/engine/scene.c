@@ -95,6 +95,7 @@ static void fill_frame(struct facet_frame *frame, const struct facet_resource *r
 	frame->dmabuf_width = res->width;
 	frame->dmabuf_height = res->height;
 	frame->dmabuf_stride = res->dmabuf.stride;
+	frame->dmabuf_fourcc = res->dmabuf.fourcc;
 	frame->dmabuf_modifier = res->dmabuf.modifier;
 	frame->dmabuf_x = rect->x;
 	frame->dmabuf_y = rect->y;

@@ -10,7 +10,7 @@
 
 struct facet_dmabuf {
 	int fd; /* -1: the GPU does not export it */
-	uint32_t stride;
+	uint32_t stride, fourcc;
 	uint64_t modifier;
 };
 

@@ -97,7 +97,8 @@ static struct gpu_mode mode_of(unsigned int output, const struct facet_frame *fr
 	mode.scanout.fd_height = frame->dmabuf_height;
 	mode.scanout.fd_stride = frame->dmabuf_stride;
 	mode.scanout.fd_flags = frame->y0_top ? WIRE_VUG_DMABUF_Y0_TOP : 0;
-	mode.scanout.fourcc = (int32_t)frame->fourcc;
+	mode.scanout.fourcc =
+		(int32_t)(frame->dmabuf_fourcc ? frame->dmabuf_fourcc : frame->fourcc);
 	mode.modifier = frame->dmabuf_modifier;
 	return mode;
 }

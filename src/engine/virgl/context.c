@@ -21,6 +21,7 @@ struct context {
 	bool made, lost;
 	unsigned int waiting_count;
 	uint32_t waiting[MAX_WAITING]; /* ids of 2D resources to attach when it is made */
+	struct facet_virgl_subs subs;
 };
 
 static struct context *find(struct facet_virgl *virgl, uint32_t id)
@@ -174,7 +175,8 @@ int facet_virgl_submit(struct facet_virgl *virgl, struct facet_job *job)
 	r = make(virgl, context);
 	if (r || !job->submit.size)
 		return r;
-	r = facet_virgl_check_commands(virgl, job->submit.data, job->submit.size / 4);
+	r = facet_virgl_check_commands(virgl, &context->subs, job->submit.data,
+				       job->submit.size / 4);
 	if (!r) {
 		virgl->fences.dirty = true;
 		r = virgl_renderer_submit_cmd(job->submit.data, (int)context->id,

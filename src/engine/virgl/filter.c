@@ -15,6 +15,8 @@
  */
 enum {
 	CMD_INLINE_WRITE = 9,
+	CMD_CREATE_SUB_CONTEXT = 29,
+	CMD_DESTROY_SUB_CONTEXT = 30,
 	CMD_TRANSFER3D = 43,
 	CMD_COPY_TRANSFER3D = 45,
 	CMD_PIPE_RESOURCE_CREATE = 48, /* blobs only, which no guest is offered */
@@ -70,23 +72,59 @@ static bool is_sane(struct facet_virgl *virgl, uint32_t command, const uint32_t 
 	return facet_virgl_transfer_is_sane(res, &transfer);
 }
 
-int facet_virgl_check_commands(struct facet_virgl *virgl, const uint32_t *words, size_t count)
+static bool is_copy(uint32_t command)
+{
+	return command == CMD_INLINE_WRITE || command == CMD_TRANSFER3D ||
+	       command == CMD_COPY_TRANSFER3D;
+}
+
+/* Each is an OpenGL context of the host: megabytes that no other quota counts. */
+static bool add_sub_context(struct facet_virgl_subs *subs, uint32_t id)
+{
+	for (unsigned int i = 0; i < subs->count; i++)
+		if (subs->ids[i] == id)
+			return true;
+	if (subs->count == FACET_VIRGL_MAX_SUBS)
+		return false;
+	subs->ids[subs->count++] = id;
+	return true;
+}
+
+static void remove_sub_context(struct facet_virgl_subs *subs, uint32_t id)
+{
+	for (unsigned int i = 0; i < subs->count; i++)
+		if (subs->ids[i] == id)
+			subs->ids[i] = subs->ids[--subs->count];
+}
+
+static bool is_allowed(struct facet_virgl *virgl, struct facet_virgl_subs *subs,
+		       const uint32_t *words, uint32_t count)
+{
+	uint32_t command = words[0] & 0xff;
+
+	if (command == CMD_PIPE_RESOURCE_CREATE ||
+	    (command >= CMD_VIDEO_FIRST && command <= CMD_VIDEO_LAST))
+		return false;
+	if (is_copy(command))
+		return is_sane(virgl, command, words, count);
+	if (command == CMD_CREATE_SUB_CONTEXT)
+		return count && add_sub_context(subs, words[1]);
+	if (command == CMD_DESTROY_SUB_CONTEXT && count)
+		remove_sub_context(subs, words[1]);
+	return true;
+}
+
+int facet_virgl_check_commands(struct facet_virgl *virgl, struct facet_virgl_subs *subs,
+			       const uint32_t *words, size_t count)
 {
 	size_t at = 0;
 
 	while (at < count) {
-		uint32_t command = words[at] & 0xff, length = words[at] >> 16;
-		bool ok = length < count - at;
+		uint32_t length = words[at] >> 16;
 
-		if (command == CMD_PIPE_RESOURCE_CREATE ||
-		    (command >= CMD_VIDEO_FIRST && command <= CMD_VIDEO_LAST))
-			ok = false;
-		else if (ok && (command == CMD_INLINE_WRITE || command == CMD_TRANSFER3D ||
-				command == CMD_COPY_TRANSFER3D))
-			ok = is_sane(virgl, command, words + at, length);
-		if (!ok) {
-			log_guest("command %u of %u words at word %zu is refused", command, length,
-				  at);
+		if (length >= count - at || !is_allowed(virgl, subs, words + at, length)) {
+			log_guest("command %u of %u words at word %zu is refused", words[at] & 0xff,
+				  length, at);
 			return -EINVAL;
 		}
 		at += (size_t)length + 1;

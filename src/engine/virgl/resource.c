@@ -6,10 +6,10 @@
 #include <libdrm/drm_fourcc.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <virgl/virglrenderer.h>
 
 #include "base/checked.h"
+#include "base/cleanup.h"
 #include "engine/soft2d/image.h"
 #include "engine/virgl/virgl.h"
 
@@ -19,6 +19,7 @@ enum {
 	TARGET_3D = 3,
 	TARGETS = 9,
 	BIND_RENDER_TARGET = 1 << 1,
+	MAX_PLANES = 4,
 	MAX_LEVEL = 15, /* of a texture of 16384 a side there are 15 */
 };
 
@@ -291,24 +292,37 @@ static uint64_t modifier_of(const struct facet_resource *res)
 	return DRM_FORMAT_MOD_INVALID;
 }
 
+/* EGL writes as many of each as the image has planes; the library takes no count. */
+struct planes {
+	int fds[MAX_PLANES], strides[MAX_PLANES], offsets[MAX_PLANES];
+};
+
+static void export_planes(uint32_t texture, struct planes *ret)
+{
+	for (int i = 0; i < MAX_PLANES; i++)
+		ret->fds[i] = -1;
+	virgl_renderer_get_fd_for_texture2(texture, ret->fds, ret->strides, ret->offsets);
+}
+
 static void export_dmabuf(struct facet_scene *scene, struct facet_resource *res)
 {
 	struct virgl_renderer_resource_info info;
-	int fd = -1, stride = 0, offset = 0;
+	struct planes planes = { 0 };
 
 	/* llvmpipe's textures are in nobody else's reach. */
 	if (of(scene)->render_fd < 0 || virgl_renderer_resource_get_info((int)res->id, &info))
 		return;
-	if (virgl_renderer_get_fd_for_texture2(info.tex_id, &fd, &stride, &offset) || fd < 0)
-		return;
-	/* The display protocol has no place for an offset, nor for lines from bottom to top. */
-	if (offset || stride <= 0) {
-		close(fd);
-		return;
+	export_planes(info.tex_id, &planes);
+	/* The display protocol knows one plane, from its first byte on. */
+	if (planes.fds[0] >= 0 && planes.fds[1] < 0 && !planes.offsets[0] &&
+	    planes.strides[0] > 0) {
+		res->dmabuf.fd = facet_steal_fd(&planes.fds[0]);
+		res->dmabuf.stride = (uint32_t)planes.strides[0];
+		res->dmabuf.fourcc = (uint32_t)info.drm_fourcc;
+		res->dmabuf.modifier = modifier_of(res);
 	}
-	res->dmabuf.fd = fd;
-	res->dmabuf.stride = (uint32_t)stride;
-	res->dmabuf.modifier = modifier_of(res);
+	for (int i = 0; i < MAX_PLANES; i++)
+		facet_close_ptr(&planes.fds[i]);
 }
 
 static void detach_backing(struct facet_scene *scene, struct facet_resource *res)

@@ -73,8 +73,19 @@ int facet_virgl_submit(struct facet_virgl *virgl, struct facet_job *job);
 int facet_virgl_context_use(struct facet_virgl *virgl, uint32_t id);
 void facet_virgl_contexts_reset(struct facet_virgl *virgl);
 
+enum {
+	FACET_VIRGL_MAX_SUBS = 64,
+};
+
+/* The sub-contexts that a context's commands have made. */
+struct facet_virgl_subs {
+	unsigned int count;
+	uint32_t ids[FACET_VIRGL_MAX_SUBS];
+};
+
 /* filter.c: 0, or -EINVAL when the stream must not reach the library. */
-int facet_virgl_check_commands(struct facet_virgl *virgl, const uint32_t *words, size_t count);
+int facet_virgl_check_commands(struct facet_virgl *virgl, struct facet_virgl_subs *subs,
+			       const uint32_t *words, size_t count);
 
 /* resource.c */
 /* A copy between a resource and @size bytes of memory, whoever asks for it. */

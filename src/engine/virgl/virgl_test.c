@@ -579,6 +579,24 @@ static void bad_commands_are_refused(void **state)
 	assert_int_equal(run(f, jobs[3]), 0);
 }
 
+static void sub_contexts_have_an_end(void **state)
+{
+	struct fixture *f = *state;
+	_Alignas(8) uint32_t words[2] = { command(29, 0, 1) };
+	unsigned int made = 0;
+
+	context_with_texture(f, 1, 0);
+	for (words[1] = 1; words[1] < 1000 && run(f, submit(words, 2)) == 0; words[1]++)
+		made++;
+	assert_in_range(made, 16, 100);
+	words[0] = command(30, 0, 1);
+	words[1] = 5;
+	assert_int_equal(run(f, submit(words, 2)), 0);
+	words[0] = command(29, 0, 1);
+	words[1] = 2000;
+	assert_int_equal(run(f, submit(words, 2)), 0);
+}
+
 static void bad_objects_are_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -629,6 +647,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(queries_do_not_hold_up_fences, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(bad_boxes_are_refused, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(bad_commands_are_refused, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(sub_contexts_have_an_end, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(bad_objects_are_refused, set_up, tear_down),
 	};
 
