@@ -127,9 +127,8 @@ void facet_capturer_destroy(struct facet_capturer *capturer)
 	free(capturer);
 }
 
-static struct capture *capture_new(struct facet_capturer *capturer,
-				   struct facet_varlink_call *call, unsigned int output,
-				   bool with_cursor, int fd)
+static struct capture *capture_new(struct facet_capturer *capturer, struct facet_varlink_call *call,
+				   unsigned int output, bool with_cursor, int fd)
 {
 	struct capture *capture = calloc(1, sizeof(*capture));
 
@@ -153,9 +152,9 @@ void facet_capturer_start(struct facet_capturer *capturer, struct facet_varlink_
 	struct capture *capture;
 
 	if (fd < 0) {
-		facet_varlink_fail(call, "io.facet.vgpu.Failed",
-				   json_pack("{s:s}", "message",
-					     "no file descriptor came with the call"));
+		facet_varlink_fail(
+			call, "io.facet.vgpu.Failed",
+			json_pack("{s:s}", "message", "no file descriptor came with the call"));
 		return;
 	}
 	capture = capture_new(capturer, call, output, with_cursor, fd);

@@ -39,15 +39,12 @@ static json_t *usage_json(const struct facet_vgpu *vgpu)
 	struct facet_usage usage;
 
 	facet_sched_usage(vgpu->sched, &usage);
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
-			 "jobs", (json_int_t)usage.jobs,
-			 "busy_ns", (json_int_t)usage.busy_ns,
-			 "wait_ns", (json_int_t)usage.wait_ns,
-			 "flushes", (json_int_t)usage.flushes,
-			 "vram_bytes", (json_int_t)usage.vram_bytes,
-			 "vram_peak_bytes", (json_int_t)usage.vram_peak_bytes,
-			 "vram_quota_bytes", (json_int_t)usage.vram_quota_bytes,
-			 "contexts", (json_int_t)usage.contexts,
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "jobs",
+			 (json_int_t)usage.jobs, "busy_ns", (json_int_t)usage.busy_ns, "wait_ns",
+			 (json_int_t)usage.wait_ns, "flushes", (json_int_t)usage.flushes,
+			 "vram_bytes", (json_int_t)usage.vram_bytes, "vram_peak_bytes",
+			 (json_int_t)usage.vram_peak_bytes, "vram_quota_bytes",
+			 (json_int_t)usage.vram_quota_bytes, "contexts", (json_int_t)usage.contexts,
 			 "queued", (json_int_t)usage.queued);
 }
 
@@ -59,12 +56,11 @@ static json_t *outputs_json(const struct facet_vgpu *vgpu)
 	for (unsigned int i = 0; i < count; i++) {
 		const struct facet_output *output = facet_display_output(vgpu->display, i);
 
-		json_array_append_new(list, json_pack("{s:b, s:I, s:I, s:I, s:I}",
-						      "connected", (int)output->connected,
-						      "width", (json_int_t)output->width,
-						      "height", (json_int_t)output->height,
-						      "x", (json_int_t)output->x,
-						      "y", (json_int_t)output->y));
+		json_array_append_new(
+			list, json_pack("{s:b, s:I, s:I, s:I, s:I}", "connected",
+					(int)output->connected, "width", (json_int_t)output->width,
+					"height", (json_int_t)output->height, "x",
+					(json_int_t)output->x, "y", (json_int_t)output->y));
 	}
 	return list;
 }
@@ -76,9 +72,9 @@ static json_t *sandbox_json(const struct facet_vgpu *vgpu)
 	for (int i = 0; i < FACET_SANDBOX_STAGES; i++) {
 		const struct facet_sandbox_stage *stage = &vgpu->sandbox->stages[i];
 
-		json_array_append_new(list, json_pack("{s:s, s:b, s:s}", "what", stage->what,
-						      "in_force", (int)stage->in_force, "why",
-						      stage->why));
+		json_array_append_new(list,
+				      json_pack("{s:s, s:b, s:s}", "what", stage->what, "in_force",
+						(int)stage->in_force, "why", stage->why));
 	}
 	return list;
 }
@@ -91,20 +87,15 @@ static void handle_status(struct facet_varlink_call *call, void *owner)
 
 	facet_transport_status(vgpu->transport, &status);
 	reply = json_pack("{s:s, s:I, s:s, s:s, s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}",
-			  "name", vgpu->opts->name,
-			  "pid", (json_int_t)vgpu->sandbox->pid,
-			  "engine", facet_engine_name(vgpu->engine),
-			  "renderer", facet_engine_renderer(vgpu->engine),
-			  "connected", (int)status.connected,
-			  "running", (int)status.running,
-			  "drops", (json_int_t)status.drops,
-			  "regions", (json_int_t)status.regions,
-			  "uptime_ns", (json_int_t)(clock_ns(CLOCK_MONOTONIC) - vgpu->started_ns),
-			  "cpu_ns", (json_int_t)clock_ns(CLOCK_PROCESS_CPUTIME_ID),
-			  "rss_bytes", (json_int_t)resident_bytes(vgpu),
-			  "usage", usage_json(vgpu),
-			  "outputs", outputs_json(vgpu),
-			  "sandbox", sandbox_json(vgpu));
+			  "name", vgpu->opts->name, "pid", (json_int_t)vgpu->sandbox->pid, "engine",
+			  facet_engine_name(vgpu->engine), "renderer",
+			  facet_engine_renderer(vgpu->engine), "connected", (int)status.connected,
+			  "running", (int)status.running, "drops", (json_int_t)status.drops,
+			  "regions", (json_int_t)status.regions, "uptime_ns",
+			  (json_int_t)(clock_ns(CLOCK_MONOTONIC) - vgpu->started_ns), "cpu_ns",
+			  (json_int_t)clock_ns(CLOCK_PROCESS_CPUTIME_ID), "rss_bytes",
+			  (json_int_t)resident_bytes(vgpu), "usage", usage_json(vgpu), "outputs",
+			  outputs_json(vgpu), "sandbox", sandbox_json(vgpu));
 	facet_varlink_reply(call, reply);
 }
 

@@ -21,9 +21,9 @@
 /* What a guest can make a renderer say must not fill a disk. */
 enum {
 	RELAY_BURST = 64 << 10, /* bytes */
-	RELAY_RATE = 8 << 10,	/* bytes a second */
-	RELAY_LAST = 4 << 10,	/* of what a dead worker left behind */
-	GRACE_MS = 3000,	/* from SIGTERM to SIGKILL */
+	RELAY_RATE = 8 << 10,   /* bytes a second */
+	RELAY_LAST = 4 << 10,   /* of what a dead worker left behind */
+	GRACE_MS = 3000,        /* from SIGTERM to SIGKILL */
 };
 
 struct keeper {
@@ -129,8 +129,7 @@ static void end_as(const struct keeper *keeper, int status)
 	if (keeper->kill_ms)
 		_exit(0); /* it was asked to end */
 	dprintf(STDERR_FILENO, "facet-vgpu: error: killed by signal %d (%s)%s\n", sig,
-		strsignal(sig),
-		sig == SIGSYS ? ": a system call that its sandbox forbids" : "");
+		strsignal(sig), sig == SIGSYS ? ": a system call that its sandbox forbids" : "");
 	setrlimit(RLIMIT_CORE, &no_core);
 	signal(sig, SIG_DFL);
 	sigemptyset(&set);

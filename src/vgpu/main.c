@@ -49,10 +49,11 @@ static int listen_at(const char *path, int *ret_fd, struct facet_error *err)
 	if (r < 0 && errno == EADDRINUSE && is_stale(&addr) && unlink(path) == 0)
 		r = bind(fd, (struct sockaddr *)&addr, sizeof(addr));
 	if (r < 0)
-		return facet_error_set(err, -errno, "--socket-path %s: %s", path,
-				       errno == EADDRINUSE
-					       ? "something is there already; remove it, or choose another"
-					       : strerror(errno));
+		return facet_error_set(
+			err, -errno, "--socket-path %s: %s", path,
+			errno == EADDRINUSE
+				? "something is there already; remove it, or choose another"
+				: strerror(errno));
 	if (listen(fd, 1) < 0) {
 		unlink(path);
 		return facet_error_set(err, -errno, "--socket-path %s: %s", path, strerror(errno));
@@ -82,19 +83,24 @@ static int open_all(const struct facet_vgpu_options *opts, struct facet_vgpu_fds
 		    struct facet_error *err)
 {
 	struct facet_vgpu_fds fds = {
-		.listen = opts->listen_fd, .connected = opts->fd, .render = -1,
+		.listen = opts->listen_fd,
+		.connected = opts->fd,
+		.render = -1,
 	};
-	int keep[6] = { opts->listen_fd, opts->fd, opts->control_fd, -1, -1, -1 };
+	int keep[6 + FACET_GUEST_MAX_REGIONS] = { opts->listen_fd, opts->fd, opts->control_fd };
+	size_t kept = 3;
 	int r = 0;
 
 	if (opts->adopt_fd >= 0)
 		fds.adopted = facet_handover_load(opts->adopt_fd, &fds.adopt);
 	if (fds.adopted) {
-		keep[3] = fds.adopt.front_fd;
-		keep[4] = fds.adopt.back_fd;
-		keep[5] = fds.adopt.display_fd;
+		keep[kept++] = fds.adopt.front_fd;
+		keep[kept++] = fds.adopt.back_fd;
+		keep[kept++] = fds.adopt.display_fd;
+		for (unsigned int i = 0; i < fds.adopt.region_count; i++)
+			keep[kept++] = fds.adopt.regions[i].fd;
 	}
-	close_others(keep, sizeof(keep) / sizeof(keep[0]));
+	close_others(keep, kept);
 	if (opts->render_node) {
 		fds.render = open(opts->render_node, O_RDWR | O_CLOEXEC);
 		if (fds.render < 0)
@@ -150,7 +156,8 @@ static void prepare(void)
 	if (log && !strcmp(log, "debug"))
 		facet_log_set(NULL, FACET_LOG_DEBUG);
 
-	/* Nothing can be written there, in the sandbox; and a guest's shaders are not to be kept. */
+	/* Nothing can be written there, in the sandbox; and a guest's shaders are not to be kept.
+	 */
 	setenv("MESA_SHADER_CACHE_DISABLE", "true", 1);
 	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&set);

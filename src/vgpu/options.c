@@ -89,16 +89,16 @@ static int parse_number(const char *option, const char *text, uint64_t min, uint
 	errno = 0;
 	value = strtoull(text, &end, 10);
 	if (*text < '0' || *text > '9' || *end || errno || value < min || value > max)
-		return facet_error_set(
-			err, -EINVAL, "--%s %s: give a whole number from %" PRIu64 " to %" PRIu64,
-			option, text, min, max);
+		return facet_error_set(err, -EINVAL,
+				       "--%s %s: give a whole number from %" PRIu64 " to %" PRIu64,
+				       option, text, min, max);
 	*ret = value;
 	return 0;
 }
 
 static int parse_fd(const char *option, const char *text, int *ret, struct facet_error *err)
 {
-	uint64_t value;
+	uint64_t value = 0;
 	int r = parse_number(option, text, 3, 1 << 20, &value, err);
 
 	if (r < 0)
@@ -116,8 +116,8 @@ static int parse_size(const char *text, struct facet_vgpu_options *opts, struct 
 	unsigned int width, height;
 	char rest;
 
-	if (sscanf(text, "%5ux%5u%c", &width, &height, &rest) != 2 || width < 16 ||
-	    width > 16384 || height < 16 || height > 16384)
+	if (sscanf(text, "%5ux%5u%c", &width, &height, &rest) != 2 || width < 16 || width > 16384 ||
+	    height < 16 || height > 16384)
 		return facet_error_set(err, -EINVAL,
 				       "--size %s: give WIDTHxHEIGHT, each from 16 to 16384", text);
 	opts->width = width;
@@ -188,7 +188,7 @@ static int parse_engine(const char *text, const char **ret, struct facet_error *
 static int parse_one(int id, const char *arg, struct facet_vgpu_options *opts,
 		     struct facet_error *err)
 {
-	uint64_t number;
+	uint64_t number = 0;
 	int r;
 
 	switch (id) {

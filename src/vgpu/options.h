@@ -24,7 +24,7 @@ struct facet_vgpu_options {
 	const char *render_node; /* NULL: the software renderer */
 	const char *engine;
 	int fd, listen_fd, control_fd, adopt_fd; /* -1: none */
-	uint32_t width, height; /* 0: whoever shows the picture decides */
+	uint32_t width, height;                  /* 0: whoever shows the picture decides */
 	unsigned int outputs;
 	uint64_t vram_bytes;
 	enum facet_sandbox_mode sandbox;

@@ -5,7 +5,8 @@
 enum {
 	IDLE,
 	QUEUED,
-	QUEUED_AND_WANTED, /* a wish that came while one is under way may have come too late for it */
+	QUEUED_AND_WANTED, /* a wish that came while one is under way may have come too late for it
+			    */
 };
 
 static void refresh_submit(struct facet_refresh *refresh)

@@ -37,8 +37,8 @@ enum facet_sandbox_mode {
 struct facet_sandbox_config {
 	enum facet_sandbox_mode mode;
 	const char *render_node; /* NULL: no GPU */
-	int render_fd;		 /* open on it, or -1 */
-	uint64_t vram_bytes;	 /* what guest pictures may take: the limit must leave it */
+	int render_fd;           /* open on it, or -1 */
+	uint64_t vram_bytes;     /* what guest pictures may take: the limit must leave it */
 	const char *socket_path; /* the keeper removes it in the end; NULL: none */
 };
 

@@ -77,7 +77,7 @@ void facet_sandbox_namespaces(struct facet_sandbox *box, struct facet_sandbox_st
 		int flag;
 		const char *name;
 	} kinds[] = {
-		{ CLONE_NEWNS, "mount" }, { CLONE_NEWNET, "network" },	{ CLONE_NEWIPC, "ipc" },
+		{ CLONE_NEWNS, "mount" }, { CLONE_NEWNET, "network" },   { CLONE_NEWIPC, "ipc" },
 		{ CLONE_NEWUTS, "uts" },  { CLONE_NEWCGROUP, "cgroup" },
 	};
 	struct name_list have = { 0 }, refused = { 0 };

@@ -24,7 +24,7 @@ enum {
 struct tree {
 	char path[PATH_MAX];
 	char link[PATH_MAX]; /* "": a mount; else the path is a symbolic link to this */
-	int fd;		     /* of the detached mount */
+	int fd;              /* of the detached mount */
 	bool is_dir;
 };
 
@@ -75,8 +75,7 @@ static void forest_add_link(struct forest *forest, const char *path, const char 
 {
 	struct tree *tree = forest_next(forest, path);
 
-	if (tree &&
-	    (size_t)snprintf(tree->link, sizeof(tree->link), "%s", to) < sizeof(tree->link))
+	if (tree && (size_t)snprintf(tree->link, sizeof(tree->link), "%s", to) < sizeof(tree->link))
 		forest->count++;
 }
 
@@ -137,8 +136,7 @@ static void forest_add_gpu(struct forest *forest, const struct facet_sandbox_con
 	if (cfg->render_fd < 0 || fstat(cfg->render_fd, &st) < 0 || !S_ISCHR(st.st_mode))
 		return;
 	forest_add_mount(forest, cfg->render_node);
-	snprintf(chars, sizeof(chars), "/sys/dev/char/%u:%u", major(st.st_rdev),
-		 minor(st.st_rdev));
+	snprintf(chars, sizeof(chars), "/sys/dev/char/%u:%u", major(st.st_rdev), minor(st.st_rdev));
 	snprintf(path, sizeof(path), "%s/device", chars);
 	if (!realpath(chars, node) || !realpath(path, device))
 		return;

@@ -8,8 +8,8 @@
 /* What the stages know of each other. */
 struct facet_sandbox {
 	const struct facet_sandbox_config *cfg;
-	bool own_pids;	 /* the worker is the first of its process namespace */
-	bool own_users;	 /* it has its own user namespace */
+	bool own_pids;   /* the worker is the first of its process namespace */
+	bool own_users;  /* it has its own user namespace */
 	bool own_mounts; /* it may change its mounts */
 };
 
@@ -39,7 +39,8 @@ int facet_sandbox_unshare_users(void);
  */
 int facet_keeper_split(struct facet_sandbox *box, struct facet_error *err);
 
-/* In the worker: die with the keeper. A change of user or capabilities would undo it: do it last. */
+/* In the worker: die with the keeper. A change of user or capabilities would undo it: do it last.
+ */
 void facet_keeper_tie(void);
 
 #endif

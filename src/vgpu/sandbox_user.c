@@ -60,7 +60,8 @@ void facet_sandbox_user(struct facet_sandbox *box, struct facet_sandbox_stage *s
 		facet_sandbox_missing(stage, "root cannot become nobody: %s", strerror(errno));
 		return;
 	}
-	/* The change took away the right to write our own /proc files, which the next stage does. */
+	/* The change took away the right to write our own /proc files, which the next stage does.
+	 */
 	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 	raise_permitted();
 	facet_sandbox_in_force(stage, "uid %u", geteuid());

@@ -8,9 +8,9 @@
 
 #include "base/cleanup.h"
 
-/* A desktop has some dozens of programs that draw with OpenGL. */
+/* A desktop has a few dozens of programs that draw with OpenGL. */
 enum {
-	MAX_CONTEXTS = 256,
+	MAX_CONTEXTS = 64, /* of some 3 MiB each */
 	MAX_QUEUED = 4096, /* jobs; a ring holds at most 1024 requests */
 };
 

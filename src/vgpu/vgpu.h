@@ -41,7 +41,7 @@ struct facet_vgpu {
 	const struct facet_vgpu_options *opts;
 	const struct facet_sandbox_report *sandbox;
 	uint64_t started_ns;
-	bool seen;		/* a front-end was there once */
+	bool seen;              /* a front-end was there once */
 	unsigned int handovers; /* of the transport, when the watchers were told */
 	struct facet_varlink_call *watchers[FACET_HANDOVER_WATCHERS];
 
