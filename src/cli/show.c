@@ -49,10 +49,9 @@ static void add_status(struct libscols_table *table, const json_t *status)
 	add_usage(table, status);
 	json_array_foreach(json_object_get(status, "sandbox"), i, item)
 	{
-		bool on = json_is_true(json_object_get(item, "in_force"));
-
-		cli_pair(table, i ? "" : "sandbox", "%s: %s%s", cli_string(item, "what"),
-			 on ? "in force" : "missing: ", on ? "" : cli_string(item, "why"));
+		cli_pair(table, i ? "" : "sandbox", "%s: %s (%s)", cli_string(item, "what"),
+			 json_is_true(json_object_get(item, "in_force")) ? "in force" : "missing",
+			 cli_string(item, "why"));
 	}
 }
 

@@ -128,7 +128,7 @@ static void pause_for(double seconds)
 
 static int run(struct cli *cli)
 {
-	struct sample before, after;
+	struct sample before = { 0 }, after = { 0 };
 	double interval = 1;
 	int r;
 

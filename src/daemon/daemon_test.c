@@ -228,10 +228,14 @@ static void test_process(void **state)
 	file = fopen(path, "w");
 	fputs("hello\nfacet-vgpu: error: no GL \033[1m\nlast words\n", file);
 	fclose(file);
-	facetd_log_last_line(path, text, sizeof(text));
+	facetd_log_last_error(path, 0, text, sizeof(text));
+	assert_string_equal(text, "facet-vgpu: error: no GL ?[1m");
+	facetd_log_last_error(path, 40, text, sizeof(text));
+	assert_string_equal(text, "");
+	facetd_log_last_error(path, 1 << 20, text, sizeof(text));
 	assert_string_equal(text, "facet-vgpu: error: no GL ?[1m");
 	unlink(path);
-	facetd_log_last_line(path, text, sizeof(text));
+	facetd_log_last_error(path, 0, text, sizeof(text));
 	assert_string_equal(text, "");
 }
 

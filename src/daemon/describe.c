@@ -2,6 +2,8 @@
 /* describe.c - checks what a vGPU's process says and puts it beside what facetd knows. */
 #include "daemon/describe.h"
 
+#include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "base/checked.h"
@@ -162,17 +164,23 @@ json_t *facetd_describe(const struct facetd_vgpu *vgpu, const json_t *answer)
 {
 	const struct facetd_record *r = &vgpu->record;
 	json_t *status = answer ? facetd_describe_status(answer) : NULL;
+	const char *state = state_of(vgpu, status);
+	/* A new process is not all: the guest's driver has to start it. */
+	bool waits = r->reason[0] && strcmp(state, "connected") == 0;
+	char reason[sizeof(r->reason) + 40];
 	char socket[PATH_MAX], log[PATH_MAX];
 
 	facetd_rundir_path(&vgpu->daemon->dir, r->name, "vhost-user.sock", socket);
 	facetd_rundir_path(&vgpu->daemon->dir, r->name, "log", log);
+	snprintf(reason, sizeof(reason), "%s%s", r->reason,
+		 waits ? ", waiting for the guest's driver" : "");
 	return json_pack("{s:s, s:s, s:s, s:i, s:i, s:i, s:I, s:s, s:s, s:i, s:I, s:o, s:s, s:s,"
 			 " s:o, s:o}",
 			 "name", r->name, "gpu", r->gpu, "mechanism", r->mechanism, "width",
 			 r->width, "height", r->height, "outputs", r->outputs, "vram_bytes",
-			 (json_int_t)r->vram_bytes, "state", state_of(vgpu, status), "reason",
-			 r->reason, "restarts", r->restarts, "created", (json_int_t)r->created,
-			 "pid", vgpu->pidfd >= 0 ? json_integer(r->pid) : json_null(), "socket",
-			 socket, "log", log, "guest", describe_guest(vgpu), "status",
+			 (json_int_t)r->vram_bytes, "state", state, "reason", reason, "restarts",
+			 r->restarts, "created", (json_int_t)r->created, "pid",
+			 vgpu->pidfd >= 0 ? json_integer(r->pid) : json_null(), "socket", socket,
+			 "log", log, "guest", describe_guest(vgpu), "status",
 			 status ? status : json_null());
 }

@@ -9,7 +9,7 @@
 #include "base/error.h"
 
 enum {
-	FACETD_HELD_MAX = 128,
+	FACETD_HELD_MAX = 253,
 	FACETD_HELD_STATE_MAX = 64 << 10, /* bytes of JSON */
 };
 

@@ -172,25 +172,26 @@ void facetd_process_command(pid_t pid, char *ret, size_t size)
 	printable(ret);
 }
 
-void facetd_log_last_line(const char *path, char *ret, size_t size)
+void facetd_log_last_error(const char *path, uint64_t from, char *ret, size_t size)
 {
 	char text[LOG_TAIL + 1], *line, *best = NULL, *next = text;
 	facet_autoclose int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	off_t end = fd < 0 ? 0 : lseek(fd, 0, SEEK_END);
+	off_t end = fd < 0 ? 0 : lseek(fd, 0, SEEK_END), start = (off_t)from;
 	ssize_t n;
 
 	ret[0] = '\0';
-	n = end <= 0 ? 0 : pread(fd, text, LOG_TAIL, end > LOG_TAIL ? end - LOG_TAIL : 0);
+	/* It was emptied meanwhile, or has grown long. */
+	if (start > end)
+		start = 0;
+	if (start < end - LOG_TAIL)
+		start = end - LOG_TAIL;
+	n = end <= 0 ? 0 : pread(fd, text, LOG_TAIL, start);
 	if (n <= 0)
 		return;
 	text[n] = '\0';
-	/* The last line that calls itself an error says more than what came after it. */
-	while ((line = strsep(&next, "\n"))) {
-		bool error = strcasestr(line, "error:") != NULL;
-
-		if (*line && (!best || error || !strcasestr(best, "error:")))
+	while ((line = strsep(&next, "\n")))
+		if (strcasestr(line, "error"))
 			best = line;
-	}
 	snprintf(ret, size, "%s", best ? best : "");
 	printable(ret);
 }

@@ -10,7 +10,7 @@
 
 #include "base/error.h"
 
-enum { FACETD_SPAWN_MAX_FDS = 160 };
+enum { FACETD_SPAWN_MAX_FDS = 256 };
 
 struct facetd_spawn {
 	const char *program;
@@ -39,7 +39,7 @@ int facetd_process_kill(int pidfd, int signal);
 /* The first word of a process's command line without its path, or "". */
 void facetd_process_command(pid_t pid, char *ret, size_t size);
 
-/* The last line of a log file worth showing, without control characters, or "". */
-void facetd_log_last_line(const char *path, char *ret, size_t size);
+/* What a log says last about an error, behind byte @from; without control characters; or "". */
+void facetd_log_last_error(const char *path, uint64_t from, char *ret, size_t size);
 
 #endif

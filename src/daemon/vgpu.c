@@ -195,7 +195,7 @@ static void note_death(struct facetd_vgpu *vgpu, char *ret_how, size_t size)
 
 	facetd_process_end_reason(vgpu->pidfd, how, sizeof(how));
 	facetd_rundir_path(&vgpu->daemon->dir, vgpu->record.name, "log", path);
-	facetd_log_last_line(path, line, sizeof(line));
+	facetd_log_last_error(path, vgpu->log_start, line, sizeof(line));
 	snprintf(ret_how, size, "%s%s%s", how, line[0] ? ": " : "", line);
 }
 
@@ -203,7 +203,6 @@ static void after_death(struct facetd_vgpu *vgpu, const char *how)
 {
 	struct facetd_record *record = &vgpu->record;
 	const char *next = vgpu->phase == FACETD_STARTING ? "did not start" : "died";
-	bool waits = facetd_held_in_use(&vgpu->held);
 
 	if (vgpu->fresh) {
 		vanish(vgpu, -EIO, how);
@@ -217,8 +216,7 @@ static void after_death(struct facetd_vgpu *vgpu, const char *how)
 		give_up(vgpu);
 		return;
 	}
-	snprintf(record->reason, sizeof(record->reason), "%s: %.160s; restarted%s", next, how,
-		 waits ? ", waiting for the guest's driver" : "");
+	snprintf(record->reason, sizeof(record->reason), "%s: %.160s; restarted", next, how);
 	record->restarts++;
 	start_or_give_up(vgpu);
 }
@@ -348,7 +346,10 @@ static int open_log(struct facetd_vgpu *vgpu, int *ret, struct facet_error *err)
 
 	facetd_rundir_path(&vgpu->daemon->dir, vgpu->record.name, "log", path);
 	*ret = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
-	return *ret < 0 ? facet_error_set(err, -errno, "%s: %s", path, strerror(errno)) : 0;
+	if (*ret < 0)
+		return facet_error_set(err, -errno, "%s: %s", path, strerror(errno));
+	vgpu->log_start = (uint64_t)lseek(*ret, 0, SEEK_END);
+	return 0;
 }
 
 enum { LISTEN_NUMBER = 3, CONTROL_NUMBER, ADOPT_NUMBER, HELD_NUMBER };
@@ -529,8 +530,7 @@ void facetd_vgpu_remove(struct facetd_vgpu *vgpu)
 int facetd_vgpu_restart(struct facetd_vgpu *vgpu, struct facet_error *err)
 {
 	memset(vgpu->deaths, 0, sizeof(vgpu->deaths));
-	snprintf(vgpu->record.reason, sizeof(vgpu->record.reason), "restarted by hand%s",
-		 facetd_held_in_use(&vgpu->held) ? ", waiting for the guest's driver" : "");
+	snprintf(vgpu->record.reason, sizeof(vgpu->record.reason), "restarted by hand");
 	if (vgpu->pidfd < 0) {
 		int r;
 

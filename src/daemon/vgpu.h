@@ -46,6 +46,7 @@ struct facetd_vgpu {
 	sd_event_source *death, *timer, *hangup;
 	struct facet_varlink_request *handover, *stop;
 	struct facetd_held held;
+	uint64_t log_start;                 /* where its process began to write */
 	uint64_t deaths[FACETD_MAX_DEATHS]; /* CLOCK_MONOTONIC us, newest first */
 
 	/* Who waits for the end of create, restart or remove: told once, then forgotten. */

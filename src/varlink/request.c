@@ -125,7 +125,7 @@ static int open_socket(const char *path, int *ret)
 static int start(struct facet_varlink_request *request,
 		 const struct facet_varlink_request_config *cfg, json_t *message)
 {
-	int fd, r = open_socket(cfg->path, &fd);
+	int fd = -1, r = open_socket(cfg->path, &fd);
 
 	if (r)
 		return r;

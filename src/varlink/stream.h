@@ -10,7 +10,7 @@
 
 enum {
 	FACET_STREAM_MAX_MESSAGE = 1 << 20, /* bytes, either way */
-	FACET_STREAM_MAX_FDS = 128,         /* in one message, and waiting to be taken */
+	FACET_STREAM_MAX_FDS = 253,         /* as many as the kernel lets one message carry */
 };
 
 /* Nothing here blocks; the socket is used with MSG_DONTWAIT. */

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+# Completion of `facet`: verbs, the options that each verb's help tells, and names of vGPUs.
+_facet() {
+	local word=${COMP_WORDS[COMP_CWORD]} verb=${COMP_WORDS[1]} words
+	if [ "$COMP_CWORD" -eq 1 ]; then
+		words=$(facet --help | sed -n 's/^  \([a-z][a-z-]*\) .*/\1/p')
+	elif [[ $word == -* ]]; then
+		words=$(facet "$verb" --help 2>/dev/null | grep -o -e '--[a-z-]*')
+	else
+		case $verb in
+		show | rm | restart | qemu-args | set) words=$(facet ls 2>/dev/null | awk 'NR > 1 { print $1 }') ;;
+		screenshot) words=$(facet ls 2>/dev/null | awk 'NR > 1 { print $1 }'; compgen -f -- "$word") ;;
+		esac
+	fi
+	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
+}
+complete -F _facet facet
