@@ -187,13 +187,13 @@ def debian_13(check):
     try:
         directory = debian13.build()
     except build.BuildFailed as failure:
-        check.report.fail("debian13: compiles without warnings", str(failure))
+        check.report.fail("debian13: compiles", str(failure))
         return
-    check.report.ok("debian13: compiles without warnings")
+    check.report.ok("debian13: compiles")
     for suite in ("unit", "flow"):
         run_meson_suite(check, directory, suite, debian13.run)
     image.Image()  # made out here: the root has no mmdebstrap
-    argv = ["python3", *integration_argv(check, directory, "debian13")[1:]]
+    argv = ["python3", *integration_argv(check, directory, "debian13", "varlinkctl", "window")[1:]]
     mount_point = check.place / "debian13"
     mount_point.mkdir()
     check.stream("debian13", popen(debian13.command(argv, mount_point)))

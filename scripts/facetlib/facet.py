@@ -22,6 +22,7 @@ class Facet:
         self.runtime = self.place / "run"
         self.runtime.mkdir(mode=0o700)
         self.env = {**os.environ, "XDG_RUNTIME_DIR": str(self.runtime), **(env or {})}
+        self.env.pop("FACET_SOCKET", None)
         self.daemon = None
         self._pids = {}
 
@@ -75,10 +76,9 @@ class Facet:
     def pid(self, name):
         return self.show(name).get("pid") or 0
 
-    def qemu_args(self, name, memory=False):
+    def qemu_args(self, name):
         """The device's part of QEMU's command line; our guests bring their own memory."""
-        args = shlex.split(self("qemu-args", name), comments=True)
-        return args if memory else without_memory(args)
+        return shlex.split(self("qemu-args", name, "--memory", "none"))
 
     def screenshot(self, name, output=0, *options):
         """What the guest's screen shows, as a Picture."""
@@ -112,20 +112,3 @@ class Facet:
 def vgpus(listing):
     """`facet ls --json` as a list of objects."""
     return listing.get("vgpus", []) if isinstance(listing, dict) else listing
-
-
-def without_memory(args):
-    """Drops the memory backend and the machine's use of it from a `facet qemu-args` line."""
-    kept, at = [], 0
-    while at < len(args):
-        option, value = args[at], args[at + 1] if at + 1 < len(args) else ""
-        if option == "-object" and value.startswith("memory-backend"):
-            at += 2
-        elif option in ("-machine", "-M") and "memory-backend=" in value:
-            at += 2
-        elif option == "-m":
-            at += 2
-        else:
-            kept.append(option)
-            at += 1
-    return kept

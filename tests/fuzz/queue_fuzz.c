@@ -15,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 enum {
 	MEMORY = 1 << 16,
 	HEADER = 8,
-	STEPS = 64, /* pops an input may cause */
+	STEPS = 64,  /* pops an input may cause */
 	IN_HAND = 8, /* chains kept a while */
 	COPY = 512,
 };
@@ -53,7 +53,7 @@ static int miss(void *owner, uint64_t iova, enum facet_guest_access access)
 	const uint8_t *seed = owner;
 
 	if (iova >= 1 << 20)
-		facet_guest_iotlb_settle(memory, iova, access);
+		facet_guest_iotlb_settle(memory, iova, access, *seed & 8);
 	else if (iova < 0x2000)
 		facet_guest_iotlb_update(memory, iova, 4096, iova, 3);
 	else if (*seed & 1)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* vhost_user_fuzz.c - a front-end that sends the input's messages and descriptors, any way round. */
+/* vhost_user_fuzz.c - a front-end that sends the input's messages and descriptors, any way round.
+ */
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -22,12 +23,12 @@ enum {
 
 /* A record is its kind and a length byte, then that many bytes. */
 enum record {
-	MESSAGE,   /* request, flags, fd count, fd kinds (2 bits each, 2 bytes), then the payload */
-	RAW,	   /* bytes as they are */
-	POKE,	   /* u16 where in guest memory, then bytes */
-	KICK,	   /* byte: which queue's eventfd */
-	BACK,	   /* bytes on the socket of the back-end's own requests */
-	HANG_UP,   /* the front-end goes, and another comes */
+	MESSAGE, /* request, flags, fd count, fd kinds (2 bits each, 2 bytes), then the payload */
+	RAW,     /* bytes as they are */
+	POKE,    /* u16 where in guest memory, then bytes */
+	KICK,    /* byte: which queue's eventfd */
+	BACK,    /* bytes on the socket of the back-end's own requests */
+	HANG_UP, /* the front-end goes, and another comes */
 	RECORDS,
 };
 

@@ -179,7 +179,7 @@ static void send_command(struct vgpu *vgpu, struct input *in)
 
 static void send_raw(struct vgpu *vgpu, struct input *in)
 {
-	uint8_t request[256];
+	uint8_t request[MAX_REQUEST];
 	size_t size = byte(in);
 
 	for (size_t i = 0; i < size; i++)

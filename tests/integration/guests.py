@@ -6,7 +6,7 @@ from harness import Skip, renders, scenario, wait_state
 
 UNLOAD = """\
 for console in /sys/class/vtconsole/vtcon*; do echo 0 >$console/bind; done
-modprobe -r virtio-gpu && [ ! -e /dev/dri/card0 ]"""
+rmmod virtio_gpu && [ ! -e /dev/dri/card0 ]"""
 LOAD = """\
 modprobe virtio-gpu
 for i in $(seq 150); do [ -e /dev/dri/renderD128 ] && exit 0; sleep 0.1; done; exit 1"""

@@ -86,13 +86,19 @@ class World:
         self._stack.callback(host.stop)
         return host.start()
 
-    def guest(self, host, vgpu, variant="guest", *, name=None, device_extra="", **options):
-        """A guest on that vGPU, not started yet."""
+    def guest(self, host, vgpu, variant="guest", *, name=None, device_extra="", display="none",
+              **options):
+        """A guest on that vGPU, not started yet. display="vnc": QEMU's, at PLACE/vnc."""
         device = host.qemu_args(vgpu)
         if device_extra:
             device = [a + device_extra if a.startswith("vhost-user-") else a for a in device]
-        machine = guest.Guest(load_image(variant), self.place / (name or f"guest-{vgpu}"),
-                              [*device, "-display", "none"], kvm=self.kvm, **options)
+        place = self.place / (name or f"guest-{vgpu}")
+        screen = ["-display", "none"]
+        if display == "vnc":  # QEMU shows a vhost-user GPU only through GL
+            screen = ["-display", "egl-headless,rendernode=/dev/null", "-vnc", f"unix:{place}/vnc"]
+            options["env"] = {"LIBGL_ALWAYS_SOFTWARE": "1"}
+        machine = guest.Guest(load_image(variant), place, [*device, *screen], kvm=self.kvm,
+                              **options)
         self._guests.append(machine)
         self._stack.callback(machine.close)
         return machine

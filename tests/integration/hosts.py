@@ -39,12 +39,6 @@ def commands(world):
         done = host.attempt("screenshot", "one", str(world.place / "off.png"))
         assert done.returncode and done.stderr.strip(), done
         assert not (world.place / "off.png").exists(), "an empty picture is left behind"
-    with world.check("a 2D vGPU without any GL"):
-        host.create("flat", "--mechanism", "2d", "--size", "320x240")
-        machine = world.guest(host, "flat").start().wait_ready()
-        out = machine.run("facet-pattern dumb --hold 0")
-        assert "wrong_pixels=0" in out, out
-        assert "+virgl" not in machine.run("dmesg | grep features"), "virgl is offered"
 
 
 @scenario()

@@ -108,7 +108,11 @@ class FrontEnd:
     @classmethod
     def connect(cls, path):
         sock = socket.socket(socket.AF_UNIX)
-        sock.connect(path)
+        try:
+            sock.connect(path)
+        except OSError:
+            sock.close()
+            raise
         return cls(sock)
 
     def close(self):

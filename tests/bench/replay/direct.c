@@ -137,8 +137,9 @@ static int64_t run(struct scene_side *side, unsigned int draws, unsigned int fra
 
 	for (unsigned int i = 0; i < frames; i++) {
 		draw_frame(direct, draws);
+		/* In the order that the texture has: reading BGRA costs a tenth more. */
 		if (read_back)
-			glReadPixels(0, 0, SCENE_WIDTH, SCENE_HEIGHT, GL_BGRA, GL_UNSIGNED_BYTE,
+			glReadPixels(0, 0, SCENE_WIDTH, SCENE_HEIGHT, GL_RGBA, GL_UNSIGNED_BYTE,
 				     direct->pixels);
 		else
 			glFinish();

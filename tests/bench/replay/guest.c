@@ -29,7 +29,7 @@ struct guest {
 	uint64_t pages[PIECES]; /* behind the colour buffer: guest-physical addresses */
 	uint64_t vertices;
 	uint64_t fence;
-	struct stream stream; /* what submit() sends */
+	struct stream stream; /* what post_stream() sends */
 	uint32_t pixels[SCENE_WIDTH * SCENE_HEIGHT];
 };
 
@@ -38,11 +38,10 @@ static void released(void *owner)
 	/* Nobody watches, so nothing is ever shown again. */
 }
 
-/* One request on the control queue; with a fence when there is something to wait for. */
-static int request(struct guest *guest, struct wire_gpu_ctrl_hdr *hdr, size_t size,
-		   enum wire_gpu_type type, bool fenced)
+/* Puts one request on the control queue; with a fence when there is something to wait for. */
+static int post(struct guest *guest, struct wire_gpu_ctrl_hdr *hdr, size_t size,
+		enum wire_gpu_type type, bool fenced)
 {
-	struct wire_gpu_ctrl_hdr answer = { 0 };
 	int ticket;
 
 	hdr->type = le32_of(type);
@@ -50,15 +49,28 @@ static int request(struct guest *guest, struct wire_gpu_ctrl_hdr *hdr, size_t si
 	hdr->fence_id = le64_of(fenced ? ++guest->fence : 0);
 	hdr->ctx_id = le32_of(CONTEXT);
 	ticket = facet_loopback_send(guest->transport, WIRE_GPU_QUEUE_CONTROL, hdr, size, 2,
-				     sizeof(answer));
+				     sizeof(*hdr));
+	/* A real device works while its guest goes on: so let it look now. */
+	return facet_transport_dispatch(guest->transport) ? -1 : ticket;
+}
+
+static int await(struct guest *guest, int ticket)
+{
+	struct wire_gpu_ctrl_hdr answer = { 0 };
+
 	if (ticket < 0 || facet_loopback_wait(guest->transport, WIRE_GPU_QUEUE_CONTROL, ticket,
 					      &answer, sizeof(answer)) < 0)
 		return -1;
 	if (le32_get(answer.type) == WIRE_GPU_RESP_OK_NODATA)
 		return 0;
-	fprintf(stderr, "virgl-replay: request 0x%x was answered with 0x%x\n", type,
-		le32_get(answer.type));
+	fprintf(stderr, "virgl-replay: a request was answered with 0x%x\n", le32_get(answer.type));
 	return -1;
+}
+
+static int request(struct guest *guest, struct wire_gpu_ctrl_hdr *hdr, size_t size,
+		   enum wire_gpu_type type)
+{
+	return await(guest, post(guest, hdr, size, type, false));
 }
 
 static int make_resource(struct guest *guest, uint32_t id, uint32_t target, uint32_t format,
@@ -76,9 +88,9 @@ static int make_resource(struct guest *guest, uint32_t id, uint32_t target, uint
 	};
 	struct wire_gpu_resource attach = { .resource_id = le32_of(id) };
 
-	if (request(guest, &create.hdr, sizeof(create), WIRE_GPU_CMD_RESOURCE_CREATE_3D, false))
+	if (request(guest, &create.hdr, sizeof(create), WIRE_GPU_CMD_RESOURCE_CREATE_3D))
 		return -1;
-	return request(guest, &attach.hdr, sizeof(attach), WIRE_GPU_CMD_CTX_ATTACH_RESOURCE, false);
+	return request(guest, &attach.hdr, sizeof(attach), WIRE_GPU_CMD_CTX_ATTACH_RESOURCE);
 }
 
 static int attach(struct guest *guest, uint32_t id, const uint64_t *pages, unsigned int count,
@@ -95,21 +107,21 @@ static int attach(struct guest *guest, uint32_t id, const uint64_t *pages, unsig
 	}
 	return request(guest, &backing.head.hdr,
 		       sizeof(backing.head) + count * sizeof(backing.entries[0]),
-		       WIRE_GPU_CMD_RESOURCE_ATTACH_BACKING, false);
+		       WIRE_GPU_CMD_RESOURCE_ATTACH_BACKING);
 }
 
-static int transfer(struct guest *guest, enum wire_gpu_type type, uint32_t id, uint32_t width,
-		    uint32_t height, bool fenced)
+static int post_transfer(struct guest *guest, enum wire_gpu_type type, uint32_t id, uint32_t width,
+			 uint32_t height)
 {
 	struct wire_gpu_transfer_host_3d transfer = {
 		.box = { .w = le32_of(width), .h = le32_of(height), .d = le32_of(1) },
 		.resource_id = le32_of(id),
 	};
 
-	return request(guest, &transfer.hdr, sizeof(transfer), type, fenced);
+	return post(guest, &transfer.hdr, sizeof(transfer), type, true);
 }
 
-static int submit(struct guest *guest)
+static int post_stream(struct guest *guest)
 {
 	static _Alignas(8) uint8_t out[sizeof(struct wire_gpu_submit_3d) + sizeof(struct stream)];
 	size_t bytes = guest->stream.count * 4;
@@ -117,7 +129,7 @@ static int submit(struct guest *guest)
 
 	*head = (struct wire_gpu_submit_3d){ .size = le32_of((uint32_t)bytes) };
 	memcpy(out + sizeof(*head), guest->stream.words, bytes);
-	return request(guest, &head->hdr, sizeof(*head) + bytes, WIRE_GPU_CMD_SUBMIT_3D, true);
+	return post(guest, &head->hdr, sizeof(*head) + bytes, WIRE_GPU_CMD_SUBMIT_3D, true);
 }
 
 static int make_vertices(struct guest *guest)
@@ -131,8 +143,8 @@ static int make_vertices(struct guest *guest)
 			  STREAM_BIND_VERTICES, sizeof(mesh), 1) ||
 	    attach(guest, STREAM_VERTICES, &guest->vertices, 1, sizeof(mesh)))
 		return -1;
-	return transfer(guest, WIRE_GPU_CMD_TRANSFER_TO_HOST_3D, STREAM_VERTICES, sizeof(mesh), 1,
-			false);
+	return await(guest, post_transfer(guest, WIRE_GPU_CMD_TRANSFER_TO_HOST_3D, STREAM_VERTICES,
+					  sizeof(mesh), 1));
 }
 
 static int make_scene(struct guest *guest)
@@ -144,7 +156,7 @@ static int make_scene(struct guest *guest)
 		guest->pages[PIECES - 1 - i] = facet_loopback_alloc(guest->transport, PIECE);
 		facet_loopback_alloc(guest->transport, PIECE);
 	}
-	if (request(guest, &create.hdr, sizeof(create), WIRE_GPU_CMD_CTX_CREATE, false) ||
+	if (request(guest, &create.hdr, sizeof(create), WIRE_GPU_CMD_CTX_CREATE) ||
 	    make_resource(guest, STREAM_COLOUR, WIRE_GPU_TARGET_2D, STREAM_FORMAT_COLOUR,
 			  STREAM_BIND_COLOUR, SCENE_WIDTH, SCENE_HEIGHT) ||
 	    make_resource(guest, STREAM_DEPTH, WIRE_GPU_TARGET_2D, STREAM_FORMAT_DEPTH,
@@ -152,7 +164,7 @@ static int make_scene(struct guest *guest)
 	    attach(guest, STREAM_COLOUR, guest->pages, PIECES, PIECE) || make_vertices(guest))
 		return -1;
 	stream_make_setup(&guest->stream);
-	return submit(guest);
+	return await(guest, post_stream(guest));
 }
 
 static void gather_pixels(struct guest *guest)
@@ -167,6 +179,19 @@ static void gather_pixels(struct guest *guest)
 	}
 }
 
+/* As a guest's Mesa does: it sends all, and waits for the last. */
+static int run_frame(struct guest *guest, int read_back)
+{
+	int drawn = post_stream(guest), copied = -1;
+
+	if (read_back)
+		copied = post_transfer(guest, WIRE_GPU_CMD_TRANSFER_FROM_HOST_3D, STREAM_COLOUR,
+				       SCENE_WIDTH, SCENE_HEIGHT);
+	if (read_back && await(guest, copied))
+		return -1;
+	return await(guest, drawn);
+}
+
 static int64_t run(struct scene_side *side, unsigned int draws, unsigned int frames, int read_back)
 {
 	struct guest *guest = (struct guest *)side;
@@ -174,13 +199,9 @@ static int64_t run(struct scene_side *side, unsigned int draws, unsigned int fra
 
 	stream_make_frame(&guest->stream, draws);
 	start = scene_now();
-	for (unsigned int i = 0; i < frames; i++) {
-		if (submit(guest))
+	for (unsigned int i = 0; i < frames; i++)
+		if (run_frame(guest, read_back))
 			return -1;
-		if (read_back && transfer(guest, WIRE_GPU_CMD_TRANSFER_FROM_HOST_3D, STREAM_COLOUR,
-					  SCENE_WIDTH, SCENE_HEIGHT, true))
-			return -1;
-	}
 	time = scene_now() - start;
 	if (read_back)
 		gather_pixels(guest);

@@ -30,7 +30,7 @@ void scene_make_draw(unsigned int draws, unsigned int number, struct scene_draw 
 struct scene_side {
 	int64_t (*run)(struct scene_side *side, unsigned int draws, unsigned int frames,
 		       int read_back);
-	/* The last picture read back: lines from bottom to top, BGRA. */
+	/* The last picture read back, lines from bottom to top: BGRA by facet, RGBA directly. */
 	const uint32_t *pixels;
 };
 
