@@ -10,7 +10,8 @@ struct facet_list {
 	struct facet_list *prev, *next;
 };
 
-#define facet_container_of(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
+#define facet_container_of(ptr, type, member) \
+	((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 static inline void facet_list_init(struct facet_list *head)
 {
