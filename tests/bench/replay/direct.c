@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* direct.c - the scene in plain OpenGL on the software renderer: what there is to reach. */
+/* direct.c - the scene in plain OpenGL: what is recorded; and what there is to reach. */
 #include <epoxy/egl.h>
 #include <epoxy/gl.h>
 #include <stdio.h>
@@ -7,7 +7,6 @@
 
 #include "scene.h"
 
-/* The same arithmetic as the shaders of stream.c. */
 static const char vertex_shader[] =
 	"#version 330\n"
 	"layout(location = 0) in vec3 position;\n"
@@ -130,15 +129,15 @@ static void draw_frame(struct direct *direct, unsigned int draws)
 	}
 }
 
-static int64_t run(struct scene_side *side, unsigned int draws, unsigned int frames, int read_back)
+static int64_t run(struct scene_side *side, unsigned int take, unsigned int frames)
 {
 	struct direct *direct = (struct direct *)side;
 	int64_t start = scene_now();
 
 	for (unsigned int i = 0; i < frames; i++) {
-		draw_frame(direct, draws);
+		draw_frame(direct, scene_takes[take].draws);
 		/* In the order that the texture has: reading BGRA costs a tenth more. */
-		if (read_back)
+		if (scene_takes[take].read_back)
 			glReadPixels(0, 0, SCENE_WIDTH, SCENE_HEIGHT, GL_RGBA, GL_UNSIGNED_BYTE,
 				     direct->pixels);
 		else

@@ -1,35 +1,36 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* guest.c - the scene on a vGPU: streams through loopback, virtio-gpu, scheduler and virgl. */
+/* guest.c - the recording replayed on a vGPU: loopback, virtio-gpu, scheduler and virgl. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
-#include "base/checked.h"
 #include "device/device.h"
 #include "display/display.h"
 #include "engine/engine.h"
+#include "recording.h"
 #include "scene.h"
 #include "sched/sched.h"
-#include "stream.h"
 #include "transport/loopback/loopback.h"
 #include "transport/transport.h"
 #include "wire/virtio_gpu.h"
 
 enum {
-	CONTEXT = 1,
-	/* A guest's pages are all over its memory; so many of them follow each other at a time. */
-	PIECE = 64 << 10,
-	PIECES = (SCENE_BYTES + PIECE - 1) / PIECE,
+	MEMORY = FACET_LOOPBACK_MEMORY / 2 - (1 << 20), /* for resources; the rings need some */
+	MAX_WAITING = 32,
 };
 
 struct guest {
 	struct scene_side side;
 	struct facet_transport *transport;
 	uint8_t *memory;
-	uint64_t pages[PIECES]; /* behind the colour buffer: guest-physical addresses */
-	uint64_t vertices;
 	uint64_t fence;
-	struct stream stream; /* what post_stream() sends */
+	int tickets[MAX_WAITING]; /* of requests that may not have been answered yet */
+	unsigned int waiting;
+	struct recording recording;
+	unsigned int take; /* that everything is ready for; SCENE_TAKES: none */
 	uint32_t pixels[SCENE_WIDTH * SCENE_HEIGHT];
 };
 
@@ -38,173 +39,123 @@ static void released(void *owner)
 	/* Nobody watches, so nothing is ever shown again. */
 }
 
-/* Puts one request on the control queue; with a fence when there is something to wait for. */
-static int post(struct guest *guest, struct wire_gpu_ctrl_hdr *hdr, size_t size,
-		enum wire_gpu_type type, bool fenced)
+static int post(struct guest *guest, void *data, size_t size, size_t room)
 {
+	struct wire_gpu_ctrl_hdr *hdr = data;
 	int ticket;
 
-	hdr->type = le32_of(type);
-	hdr->flags = le32_of(fenced ? WIRE_GPU_FLAG_FENCE : 0);
-	hdr->fence_id = le64_of(fenced ? ++guest->fence : 0);
-	hdr->ctx_id = le32_of(CONTEXT);
-	ticket = facet_loopback_send(guest->transport, WIRE_GPU_QUEUE_CONTROL, hdr, size, 2,
-				     sizeof(*hdr));
+	if (le32_get(hdr->flags) & WIRE_GPU_FLAG_FENCE)
+		hdr->fence_id = le64_of(++guest->fence);
+	ticket = facet_loopback_send(guest->transport, WIRE_GPU_QUEUE_CONTROL, data, size, 2, room);
 	/* A real device works while its guest goes on: so let it look now. */
 	return facet_transport_dispatch(guest->transport) ? -1 : ticket;
 }
 
-static int await(struct guest *guest, int ticket)
+static int take_answer(struct guest *guest, int ticket, void *data, size_t room,
+		       enum wire_gpu_type type)
 {
-	struct wire_gpu_ctrl_hdr answer = { 0 };
+	struct wire_gpu_ctrl_hdr *answer = data;
 
-	if (ticket < 0 || facet_loopback_wait(guest->transport, WIRE_GPU_QUEUE_CONTROL, ticket,
-					      &answer, sizeof(answer)) < 0)
+	if (ticket < 0 ||
+	    facet_loopback_wait(guest->transport, WIRE_GPU_QUEUE_CONTROL, ticket, data, room) < 0)
 		return -1;
-	if (le32_get(answer.type) == WIRE_GPU_RESP_OK_NODATA)
+	if (le32_get(answer->type) == type)
 		return 0;
-	fprintf(stderr, "virgl-replay: a request was answered with 0x%x\n", le32_get(answer.type));
+	fprintf(stderr, "virgl-replay: a request was answered with 0x%x\n", le32_get(answer->type));
 	return -1;
 }
 
-static int request(struct guest *guest, struct wire_gpu_ctrl_hdr *hdr, size_t size,
-		   enum wire_gpu_type type)
+/* As a guest's Mesa does: for the last one first, the others have been answered by then. */
+static int await(struct guest *guest)
 {
-	return await(guest, post(guest, hdr, size, type, false));
+	struct wire_gpu_ctrl_hdr answer;
+
+	while (guest->waiting)
+		if (take_answer(guest, guest->tickets[--guest->waiting], &answer, sizeof(answer),
+				WIRE_GPU_RESP_OK_NODATA))
+			return -1;
+	return 0;
 }
 
-static int make_resource(struct guest *guest, uint32_t id, uint32_t target, uint32_t format,
-			 uint32_t bind, uint32_t width, uint32_t height)
+static int play_step(struct guest *guest, struct step *step)
 {
-	struct wire_gpu_resource_create_3d create = {
-		.resource_id = le32_of(id),
-		.target = le32_of(target),
-		.format = le32_of(format),
-		.bind = le32_of(bind),
-		.width = le32_of(width),
-		.height = le32_of(height),
-		.depth = le32_of(1),
-		.array_size = le32_of(1),
-	};
-	struct wire_gpu_resource attach = { .resource_id = le32_of(id) };
-
-	if (request(guest, &create.hdr, sizeof(create), WIRE_GPU_CMD_RESOURCE_CREATE_3D))
-		return -1;
-	return request(guest, &attach.hdr, sizeof(attach), WIRE_GPU_CMD_CTX_ATTACH_RESOURCE);
-}
-
-static int attach(struct guest *guest, uint32_t id, const uint64_t *pages, unsigned int count,
-		  uint32_t piece)
-{
-	struct {
-		struct wire_gpu_resource_attach_backing head;
-		struct wire_gpu_mem_entry entries[PIECES];
-	} backing = { .head = { .resource_id = le32_of(id), .nr_entries = le32_of(count) } };
-
-	for (unsigned int i = 0; i < count; i++) {
-		backing.entries[i].addr = le64_of(pages[i]);
-		backing.entries[i].length = le32_of(piece);
+	switch (step->kind) {
+	case STEP_WRITE:
+		memcpy(guest->memory + step->address, step->data, step->size);
+		return 0;
+	case STEP_REQUEST:
+		if (guest->waiting == MAX_WAITING && await(guest))
+			return -1;
+		guest->tickets[guest->waiting++] =
+			post(guest, step->data, step->size, sizeof(struct wire_gpu_ctrl_hdr));
+		return 0;
+	default:
+		return await(guest);
 	}
-	return request(guest, &backing.head.hdr,
-		       sizeof(backing.head) + count * sizeof(backing.entries[0]),
-		       WIRE_GPU_CMD_RESOURCE_ATTACH_BACKING);
 }
 
-static int post_transfer(struct guest *guest, enum wire_gpu_type type, uint32_t id, uint32_t width,
-			 uint32_t height)
+static int play(struct guest *guest, size_t at, size_t end)
 {
-	struct wire_gpu_transfer_host_3d transfer = {
-		.box = { .w = le32_of(width), .h = le32_of(height), .d = le32_of(1) },
-		.resource_id = le32_of(id),
+	while (at < end) {
+		struct step *step = (void *)(guest->recording.steps + at);
+
+		if (play_step(guest, step))
+			return -1;
+		at += recording_step_bytes(step->size);
+	}
+	return 0;
+}
+
+/* From the very beginning, as far as the frame that is to be repeated. */
+static int play_until(struct guest *guest, unsigned int take)
+{
+	struct wire_gpu_ctx_create create = {
+		.hdr = { .type = le32_of(WIRE_GPU_CMD_CTX_CREATE),
+			 .ctx_id = le32_of(RECORDING_CONTEXT) },
+		.nlen = le32_of(6),
+		.debug_name = "replay",
 	};
 
-	return post(guest, &transfer.hdr, sizeof(transfer), type, true);
-}
-
-static int post_stream(struct guest *guest)
-{
-	static _Alignas(8) uint8_t out[sizeof(struct wire_gpu_submit_3d) + sizeof(struct stream)];
-	size_t bytes = guest->stream.count * 4;
-	struct wire_gpu_submit_3d *head = (void *)out;
-
-	*head = (struct wire_gpu_submit_3d){ .size = le32_of((uint32_t)bytes) };
-	memcpy(out + sizeof(*head), guest->stream.words, bytes);
-	return post(guest, &head->hdr, sizeof(*head) + bytes, WIRE_GPU_CMD_SUBMIT_3D, true);
-}
-
-static int make_vertices(struct guest *guest)
-{
-	static scene_mesh mesh;
-
-	scene_make_mesh(mesh);
-	guest->vertices = facet_loopback_alloc(guest->transport, sizeof(mesh));
-	memcpy(guest->memory + guest->vertices, mesh, sizeof(mesh));
-	if (make_resource(guest, STREAM_VERTICES, WIRE_GPU_TARGET_BUFFER, STREAM_FORMAT_BYTES,
-			  STREAM_BIND_VERTICES, sizeof(mesh), 1) ||
-	    attach(guest, STREAM_VERTICES, &guest->vertices, 1, sizeof(mesh)))
+	if (guest->take == take)
+		return 0;
+	guest->take = SCENE_TAKES;
+	facet_loopback_reset(guest->transport, UINT64_MAX);
+	guest->tickets[guest->waiting++] = post(guest, &create, sizeof(create), sizeof(create.hdr));
+	if (play(guest, 0, guest->recording.takes[take].start) || await(guest))
 		return -1;
-	return await(guest, post_transfer(guest, WIRE_GPU_CMD_TRANSFER_TO_HOST_3D, STREAM_VERTICES,
-					  sizeof(mesh), 1));
+	guest->take = take;
+	return 0;
 }
 
-static int make_scene(struct guest *guest)
-{
-	struct wire_gpu_ctx_create create = { .nlen = le32_of(6), .debug_name = "replay" };
-
-	/* Every other piece, from the last to the first: none follows the one before. */
-	for (unsigned int i = 0; i < PIECES; i++) {
-		guest->pages[PIECES - 1 - i] = facet_loopback_alloc(guest->transport, PIECE);
-		facet_loopback_alloc(guest->transport, PIECE);
-	}
-	if (request(guest, &create.hdr, sizeof(create), WIRE_GPU_CMD_CTX_CREATE) ||
-	    make_resource(guest, STREAM_COLOUR, WIRE_GPU_TARGET_2D, STREAM_FORMAT_COLOUR,
-			  STREAM_BIND_COLOUR, SCENE_WIDTH, SCENE_HEIGHT) ||
-	    make_resource(guest, STREAM_DEPTH, WIRE_GPU_TARGET_2D, STREAM_FORMAT_DEPTH,
-			  STREAM_BIND_DEPTH, SCENE_WIDTH, SCENE_HEIGHT) ||
-	    attach(guest, STREAM_COLOUR, guest->pages, PIECES, PIECE) || make_vertices(guest))
-		return -1;
-	stream_make_setup(&guest->stream);
-	return await(guest, post_stream(guest));
-}
-
-static void gather_pixels(struct guest *guest)
+static void gather_pixels(struct guest *guest, const struct backing *picture)
 {
 	uint8_t *to = (uint8_t *)guest->pixels;
+	uint32_t size;
 
-	for (unsigned int i = 0; i < PIECES; i++) {
-		size_t left = sizeof(guest->pixels) - (size_t)i * PIECE;
+	if (picture->size != sizeof(guest->pixels))
+		return;
+	for (unsigned int i = 0; i < backing_pieces(picture); i++, to += size) {
+		uint64_t from = backing_piece(picture, i, &size);
 
-		memcpy(to + (size_t)i * PIECE, guest->memory + guest->pages[i],
-		       left < PIECE ? left : PIECE);
+		memcpy(to, guest->memory + from, size);
 	}
 }
 
-/* As a guest's Mesa does: it sends all, and waits for the last. */
-static int run_frame(struct guest *guest, int read_back)
-{
-	int drawn = post_stream(guest), copied = -1;
-
-	if (read_back)
-		copied = post_transfer(guest, WIRE_GPU_CMD_TRANSFER_FROM_HOST_3D, STREAM_COLOUR,
-				       SCENE_WIDTH, SCENE_HEIGHT);
-	if (read_back && await(guest, copied))
-		return -1;
-	return await(guest, drawn);
-}
-
-static int64_t run(struct scene_side *side, unsigned int draws, unsigned int frames, int read_back)
+static int64_t run(struct scene_side *side, unsigned int take, unsigned int frames)
 {
 	struct guest *guest = (struct guest *)side;
 	int64_t start, time;
 
-	stream_make_frame(&guest->stream, draws);
+	if (play_until(guest, take))
+		return -1;
 	start = scene_now();
 	for (unsigned int i = 0; i < frames; i++)
-		if (run_frame(guest, read_back))
+		if (play(guest, guest->recording.takes[take].start,
+			 guest->recording.takes[take].end))
 			return -1;
 	time = scene_now() - start;
-	if (read_back)
-		gather_pixels(guest);
+	if (scene_takes[take].read_back)
+		gather_pixels(guest, &guest->recording.takes[take].picture);
 	return time;
 }
 
@@ -230,16 +181,72 @@ static int make_vgpu(struct guest *guest, struct facet_error *err)
 	return facet_transport_create("loopback", &transport, &guest->transport, err);
 }
 
+/* One of the two sets that virgl has. */
+static int get_capset(struct guest *guest, unsigned int number, struct capsets *ret)
+{
+	struct wire_gpu_get_capset_info ask = {
+		.hdr.type = le32_of(WIRE_GPU_CMD_GET_CAPSET_INFO),
+		.capset_index = le32_of(number),
+	};
+	struct wire_gpu_resp_capset_info info;
+	struct wire_gpu_get_capset get = { .hdr.type = le32_of(WIRE_GPU_CMD_GET_CAPSET) };
+	struct {
+		struct wire_gpu_resp_capset head;
+		uint8_t data[sizeof(ret->data[0])];
+	} set;
+	size_t size;
+
+	if (take_answer(guest, post(guest, &ask, sizeof(ask), sizeof(info)), &info, sizeof(info),
+			WIRE_GPU_RESP_OK_CAPSET_INFO))
+		return -1;
+	size = le32_get(info.capset_max_size);
+	get.capset_id = info.capset_id;
+	get.capset_version = info.capset_max_version;
+	if (le32_get(info.capset_id) != number + 1 || size > sizeof(set.data) ||
+	    take_answer(guest, post(guest, &get, sizeof(get), sizeof(set.head) + size), &set,
+			sizeof(set.head) + size, WIRE_GPU_RESP_OK_CAPSET))
+		return -1;
+	memcpy(ret->data[number], set.data, size);
+	ret->sizes[number] = (uint32_t)size;
+	return 0;
+}
+
+static int make_recording(struct guest *guest, int fd, pid_t pid)
+{
+	struct backing memory = { .address = facet_loopback_alloc(guest->transport, MEMORY),
+				  .size = MEMORY };
+	static struct capsets caps;
+	int status, r;
+
+	r = get_capset(guest, 0, &caps) || get_capset(guest, 1, &caps) ||
+	    recorder_run(fd, &caps, &memory, &guest->recording);
+	close(fd);
+	if (r)
+		kill(pid, SIGKILL);
+	waitpid(pid, &status, 0);
+	if (!r && !status)
+		return 0;
+	fprintf(stderr, "virgl-replay: Mesa's virpipe could not be recorded\n");
+	return -1;
+}
+
 struct scene_side *scene_facet_side(void)
 {
-	static struct guest guest = { .side.run = run };
+	static struct guest guest = { .side.run = run, .take = SCENE_TAKES };
 	struct facet_error err = { .text = "?" };
+	pid_t pid;
+	int fd;
 
 	guest.side.pixels = guest.pixels;
+	/* Before there are threads. */
+	if (recorder_start(&fd, &pid)) {
+		perror("virgl-replay: no process to record");
+		return NULL;
+	}
 	if (make_vgpu(&guest, &err)) {
 		fprintf(stderr, "virgl-replay: %s\n", err.text);
 		return NULL;
 	}
 	guest.memory = facet_loopback_memory(guest.transport);
-	return make_scene(&guest) ? NULL : &guest.side;
+	return make_recording(&guest, fd, pid) ? NULL : &guest.side;
 }

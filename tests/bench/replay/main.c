@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * main.c - a guest's frames replayed through a vGPU, beside the same frames drawn directly. The
+ * main.c - recorded frames replayed through a vGPU, beside the same frames drawn directly. The
  * sides are two processes that take turns; one line of output for each turn of both.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,19 +13,18 @@
 
 #include "scene.h"
 
+/* What is measured; and the same with a picture of it. */
 static const struct row {
 	const char *name;
-	unsigned int draws;
-	int read_back;
+	unsigned int take, picture;
 } rows[] = {
-	{ "draws", 64, 0 },
-	{ "read-back", 1, 1 },
+	{ "draws", 0, 1 },
+	{ "read-back", 2, 2 },
 };
 
 /* What one side is asked, and answers; the picture comes in memory that both see. */
 struct order {
-	unsigned int row, frames;
-	int read_back;
+	unsigned int take, frames;
 };
 
 struct side {
@@ -38,8 +38,7 @@ static void serve(struct scene_side *(*make)(void), int orders, int answers, uin
 	struct order order;
 
 	while (side && read(orders, &order, sizeof(order)) == sizeof(order)) {
-		int64_t time =
-			side->run(side, rows[order.row].draws, order.frames, order.read_back);
+		int64_t time = side->run(side, order.take, order.frames);
 
 		memcpy(pixels, side->pixels, SCENE_BYTES);
 		if (write(answers, &time, sizeof(time)) != sizeof(time))
@@ -72,9 +71,9 @@ static int start(struct side *side, struct scene_side *(*make)(void))
 }
 
 /* Milliseconds a frame. */
-static double ask(struct side *side, unsigned int row, unsigned int frames, int read_back)
+static double ask(struct side *side, unsigned int take, unsigned int frames)
 {
-	struct order order = { row, frames, read_back };
+	struct order order = { take, frames };
 	int64_t time;
 
 	if (write(side->orders, &order, sizeof(order)) != sizeof(order) ||
@@ -85,11 +84,11 @@ static double ask(struct side *side, unsigned int row, unsigned int frames, int 
 	return (double)time / frames / 1e6;
 }
 
-/* Rounding may differ by a step or two. One side has blue first, the other red. */
-static int same_pixel(uint32_t bgra, uint32_t rgba)
+/* Rounding may differ by a step or two. */
+static int same_pixel(uint32_t x, uint32_t y)
 {
-	for (int i = 0; i < 3; i++) {
-		int a = (int)(bgra >> 8 * i & 0xff), b = (int)(rgba >> 8 * (2 - i) & 0xff);
+	for (int i = 0; i < 24; i += 8) {
+		int a = (int)(x >> i & 0xff), b = (int)(y >> i & 0xff);
 
 		if (abs(a - b) > 3)
 			return 0;
@@ -98,13 +97,13 @@ static int same_pixel(uint32_t bgra, uint32_t rgba)
 }
 
 /* An edge may differ by a pixel here and there; and an empty picture proves nothing. */
-static int same_picture(const uint32_t *bgra, const uint32_t *rgba)
+static int same_picture(const uint32_t *x, const uint32_t *y)
 {
 	unsigned int different = 0, background = 0;
 
 	for (size_t i = 0; i < SCENE_WIDTH * SCENE_HEIGHT; i++) {
-		background += bgra[i] == bgra[0];
-		different += !same_pixel(bgra[i], rgba[i]);
+		background += x[i] == x[0];
+		different += !same_pixel(x[i], y[i]);
 	}
 	if (different <= SCENE_WIDTH * SCENE_HEIGHT / 1000 &&
 	    background < SCENE_WIDTH * SCENE_HEIGHT * 9 / 10)
@@ -113,12 +112,32 @@ static int same_picture(const uint32_t *bgra, const uint32_t *rgba)
 	return 0;
 }
 
-static unsigned int frames_for(struct side *side, unsigned int row, double seconds)
+static unsigned int frames_for(struct side *side, unsigned int take, double seconds)
 {
-	double ms = ask(side, row, 20, rows[row].read_back);
-	double frames = seconds * 1000 / ms;
+	double frames = seconds * 1000 / ask(side, take, 20);
 
 	return frames < 10 ? 10 : (unsigned int)frames;
+}
+
+static int measure(struct side *facet, struct side *direct, const struct row *row,
+		   unsigned int rounds, double seconds)
+{
+	unsigned int frames = frames_for(direct, row->take, seconds);
+
+	ask(facet, row->picture, 20);
+	ask(direct, row->picture, 1);
+	if (!same_picture(facet->pixels, direct->pixels))
+		return 1;
+	/* Not measured: it gets to where the take begins. */
+	ask(facet, row->take, 20);
+	for (unsigned int i = 0; i < rounds; i++) {
+		double by_facet = ask(facet, row->take, frames);
+		double by_direct = ask(direct, row->take, frames);
+
+		printf("%s %.6f %.6f\n", row->name, by_facet, by_direct);
+		fflush(stdout);
+	}
+	return 0;
 }
 
 int main(int argc, char **argv)
@@ -131,24 +150,13 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: virgl-replay [ROUNDS [SECONDS]]\n");
 		return 2;
 	}
+	signal(SIGPIPE, SIG_IGN);
 	setenv("LIBGL_ALWAYS_SOFTWARE", "1", 1);
 	if (start(&facet, scene_facet_side) || start(&direct, scene_direct_side))
 		return 1;
-	for (unsigned int row = 0; row < sizeof(rows) / sizeof(rows[0]); row++) {
-		unsigned int frames = frames_for(&direct, row, seconds);
-
-		ask(&facet, row, 20, 1);
-		ask(&direct, row, 1, 1);
-		if (!same_picture(facet.pixels, direct.pixels))
+	for (unsigned int i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (measure(&facet, &direct, &rows[i], rounds, seconds))
 			return 1;
-		for (unsigned int i = 0; i < rounds; i++) {
-			double by_facet = ask(&facet, row, frames, rows[row].read_back);
-			double by_direct = ask(&direct, row, frames, rows[row].read_back);
-
-			printf("%s %.6f %.6f\n", rows[row].name, by_facet, by_direct);
-			fflush(stdout);
-		}
-	}
 	close(facet.orders);
 	close(direct.orders);
 	while (wait(NULL) > 0)

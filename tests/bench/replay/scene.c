@@ -6,6 +6,8 @@
 #include <string.h>
 #include <time.h>
 
+const struct scene_take scene_takes[SCENE_TAKES] = { { 64, 0 }, { 64, 1 }, { 1, 1 } };
+
 static void make_vertex(unsigned int ring, unsigned int step, float *ret)
 {
 	double latitude = M_PI * ring / SCENE_RINGS, longitude = 2 * M_PI * step / SCENE_RINGS;

@@ -26,12 +26,17 @@ struct scene_draw {
 };
 void scene_make_draw(unsigned int draws, unsigned int number, struct scene_draw *ret);
 
+/* What is drawn: frames of so many spheres, each finished, or read back. */
+enum { SCENE_TAKES = 3 };
+extern const struct scene_take {
+	unsigned int draws;
+	int read_back;
+} scene_takes[SCENE_TAKES];
+
 /* One frame after the other, on either side. Nanoseconds for @frames, or < 0. */
 struct scene_side {
-	int64_t (*run)(struct scene_side *side, unsigned int draws, unsigned int frames,
-		       int read_back);
-	/* The last picture read back, lines from bottom to top: BGRA by facet, RGBA directly. */
-	const uint32_t *pixels;
+	int64_t (*run)(struct scene_side *side, unsigned int take, unsigned int frames);
+	const uint32_t *pixels; /* read back last: RGBA, lines from bottom to top */
 };
 
 int64_t scene_now(void);
