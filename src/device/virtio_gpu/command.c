@@ -26,6 +26,8 @@ struct gpu_command *facet_gpu_command_create(struct gpu *gpu, unsigned int queue
 		return NULL;
 	}
 	atomic_fetch_add(&gpu->refs, 1);
+	cmd->pieces = chain->out_count + chain->in_count;
+	atomic_fetch_add(&gpu->pieces, cmd->pieces);
 	cmd->gpu = gpu;
 	cmd->chain = chain;
 	cmd->queue = queue;
@@ -43,6 +45,7 @@ static void command_free(struct gpu_command *cmd)
 		facet_gpu_object_unref(cmd->object);
 	facet_gpu_backing_drop(cmd->backing);
 	atomic_fetch_sub(&gpu->submit_bytes, cmd->submit_size);
+	atomic_fetch_sub(&gpu->pieces, cmd->pieces);
 	free(cmd->submit);
 	free(cmd->payload);
 	free(cmd);

@@ -95,8 +95,12 @@ bool facet_gpu_decode(struct gpu_command *cmd)
 {
 	uint32_t type;
 
-	/* A guest may reset again and again, and leave more behind than its rings hold. */
-	if (atomic_load(&cmd->gpu->refs) > GPU_MAX_COMMANDS) {
+	/*
+	 * A guest may reset again and again, and leave more behind than its rings hold; or scatter
+	 * its requests over so many pieces that a ring of them costs us half a gigabyte.
+	 */
+	if (atomic_load(&cmd->gpu->refs) > GPU_MAX_COMMANDS ||
+	    atomic_load(&cmd->gpu->pieces) > GPU_MAX_PIECES) {
 		facet_gpu_command_answer(cmd, WIRE_GPU_RESP_ERR_OUT_OF_MEMORY);
 		return true;
 	}

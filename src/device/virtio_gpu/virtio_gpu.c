@@ -44,6 +44,7 @@ static int gpu_create(const struct facet_device_config *cfg, struct facet_port *
 	gpu->max_resources = cfg->max_resources ? cfg->max_resources : GPU_MAX_RESOURCES;
 	atomic_init(&gpu->refs, 1);
 	atomic_init(&gpu->submit_bytes, 0);
+	atomic_init(&gpu->pieces, 0);
 	pthread_mutex_init(&gpu->cursor_lock, NULL);
 	describe(gpu);
 	facet_gpu_output_init(gpu);

@@ -31,6 +31,7 @@ enum {
 	GPU_MAX_BACKING_ENTRIES = 262144, /* 16384 x 16384 pixels in scattered pages of 4 KiB */
 	GPU_MAX_SUBMIT = 16 << 20,        /* bytes; Mesa's stay below 256 KiB */
 	GPU_MAX_SUBMITTED = 128 << 20,    /* bytes under way: 512 of Mesa's largest */
+	GPU_MAX_PIECES = 256 << 10,       /* of requests under way; each costs us an iovec */
 	GPU_MAX_RESOURCES = 65536,        /* unless configured */
 	GPU_MAX_CONTEXTS = 4096,
 	GPU_MAX_COMMANDS = 4096, /* under way; full rings hold half of that */
@@ -94,6 +95,7 @@ struct gpu {
 	/* Any thread. */
 	atomic_uint refs;           /* the loop's, and one of each command */
 	atomic_size_t submit_bytes; /* copies of command streams */
+	atomic_size_t pieces;       /* of guest memory, that requests lie in */
 	pthread_mutex_t cursor_lock;
 
 	/* Loop thread. */
@@ -132,6 +134,7 @@ struct gpu_command {
 	struct facet_job job;
 	struct gpu *gpu;
 	struct facet_chain *chain;
+	unsigned int pieces; /* of the chain */
 	unsigned int queue;
 	union gpu_request request; /* the one copy; zero past the end of what the guest sent */
 	size_t request_size;       /* bytes of it */

@@ -262,6 +262,30 @@ static void test_refused(void **state)
 	assert_int_equal(ASK(f, end), OK);
 }
 
+/* Requests in as many pieces as there may be, while the engine works on something long. */
+static void test_pieces_flood(void **state)
+{
+	static uint8_t bytes[FACET_QUEUE_MAX_CHAIN - 1];
+	struct fixture *f = *state;
+	struct wire_gpu_ctrl_hdr hdr = { .flags = le32_of(WIRE_GPU_FLAG_FENCE) };
+	int ticket = 0;
+
+	memcpy(bytes, &hdr, sizeof(hdr));
+	f->sched.hold = true;
+	for (int i = 0; i <= GPU_MAX_PIECES / FACET_QUEUE_MAX_CHAIN; i++) {
+		assert_int_equal(JOBS(f, FENCE), i);
+		ticket = facet_loopback_send(f->guest, CONTROL, bytes, sizeof(bytes), sizeof(bytes),
+					     24);
+		assert_true(ticket >= 0);
+		facet_transport_dispatch(f->guest);
+	}
+	assert_true(answered(f, ticket, &hdr));
+	assert_int_equal(le32_get(hdr.type), NO_MEMORY);
+	testbed_release(&f->sched);
+	f->sched.hold = false;
+	assert_int_equal(create_2d(f, 1, 4, 4), OK);
+}
+
 static void test_engine_errors(void **state)
 {
 	struct fixture *f = *state;
@@ -412,6 +436,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_fences, testbed_set_up, testbed_tear_down),
 		cmocka_unit_test_setup_teardown(test_reset, testbed_set_up, testbed_tear_down),
 		cmocka_unit_test_setup_teardown(test_reset_flood, testbed_set_up,
+						testbed_tear_down),
+		cmocka_unit_test_setup_teardown(test_pieces_flood, testbed_set_up,
 						testbed_tear_down),
 		cmocka_unit_test_setup_teardown(test_refused, testbed_set_up, testbed_tear_down),
 		cmocka_unit_test_setup_teardown(test_engine_errors, testbed_set_up,
