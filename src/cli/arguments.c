@@ -87,7 +87,7 @@ int cli_size(const struct cli *cli, const char *option, uint32_t *ret_width, uin
 		return 0;
 	if (!read_number(&p, &width) || *p++ != 'x' || !read_number(&p, &height) || *p || !width ||
 	    !height || width > 16384 || height > 16384)
-		return cli_wrong(cli, "--%s %s: must be WIDTHxHEIGHT in pixels, such as 1280x800",
+		return cli_wrong(cli, "--%s %s: must be WIDTHxHEIGHT in pixels, 64x64 to 8192x8192",
 				 option, value);
 	*ret_width = (uint32_t)width;
 	*ret_height = (uint32_t)height;

@@ -70,6 +70,8 @@ int cli_error(const struct cli *cli, const char *fmt, ...) __attribute__((format
 
 /* Takes the answer of libfacet: a JSON value, or NULL after saying that it is none. */
 json_t *cli_parse(const struct cli *cli, char *answer);
+/* What was printed has to arrive. An exit code. */
+int cli_flush(void);
 /* For --json. Takes the value. An exit code. */
 int cli_print_json(json_t *value);
 

@@ -30,7 +30,7 @@ static int run(struct cli *cli)
 	       cli_string(vgpu, "name"), cli_string(vgpu, "mechanism"), cli_string(vgpu, "gpu"),
 	       cli_string(vgpu, "name"));
 	json_decref(vgpu);
-	return 0;
+	return cli_flush();
 }
 
 const struct cli_verb cli_create = {

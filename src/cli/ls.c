@@ -38,6 +38,8 @@ static int run(struct cli *cli)
 		return CLI_FAILED;
 	if (cli->json)
 		return cli_print_json(vgpus);
+	if (!json_array_size(vgpus))
+		fputs("no vGPUs: `facet create NAME` makes one\n", stderr);
 	table = cli_table(columns);
 	json_array_foreach(vgpus, i, vgpu) add(table, vgpu);
 	json_decref(vgpus);

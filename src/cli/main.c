@@ -108,7 +108,7 @@ static int read_arguments(struct cli *cli, char **argv)
 				print_verb_help(cli->verb);
 			else
 				print_help();
-			return 0;
+			return cli_flush();
 		} else if (options && argv[i][0] == '-' && argv[i][1] == '-') {
 			if (read_option(cli, argv, &i))
 				return CLI_WRONG;

@@ -18,17 +18,20 @@ json_t *cli_parse(const struct cli *cli, char *answer)
 	return value;
 }
 
+int cli_flush(void)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return 0;
+	perror("facet: standard output");
+	return CLI_FAILED;
+}
+
 int cli_print_json(json_t *value)
 {
-	int r = json_dumpf(value, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
-
+	json_dumpf(value, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
 	putchar('\n');
 	json_decref(value);
-	if (r < 0 || fflush(stdout)) {
-		perror("facet: standard output");
-		return CLI_FAILED;
-	}
-	return 0;
+	return cli_flush();
 }
 
 struct libscols_table *cli_table(const struct cli_column *columns)
@@ -72,14 +75,9 @@ void cli_pair(struct libscols_table *table, const char *key, const char *fmt, ..
 
 int cli_print_table(struct libscols_table *table)
 {
-	int r = scols_print_table(table);
-
+	scols_print_table(table);
 	scols_unref_table(table);
-	if (r || fflush(stdout)) {
-		perror("facet: standard output");
-		return CLI_FAILED;
-	}
-	return 0;
+	return cli_flush();
 }
 
 void cli_format_bytes(char *ret, size_t size, uint64_t bytes)

@@ -82,7 +82,7 @@ static int run(struct cli *cli)
 		return cli_print_json(list);
 	json_array_foreach(list, i, item) puts(json_string_value(item));
 	json_decref(list);
-	return 0;
+	return cli_flush();
 }
 
 const struct cli_verb cli_qemu_args = {

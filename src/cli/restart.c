@@ -19,7 +19,7 @@ static int run(struct cli *cli)
 		return cli_print_json(vgpu);
 	printf("%s: %s\n", cli_string(vgpu, "name"), cli_string(vgpu, "reason"));
 	json_decref(vgpu);
-	return 0;
+	return cli_flush();
 }
 
 const struct cli_verb cli_restart = {

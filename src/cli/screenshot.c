@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,8 +13,18 @@
 #include "cli/cli.h"
 
 /* A new file beside the wanted one: nobody ever sees half a picture under its name. */
-static int open_beside(const struct cli *cli, const char *file, char temporary[static PATH_MAX])
+static char temporary[PATH_MAX];
+
+/* Whoever loses patience finds no litter. The signal itself comes again when this returns. */
+static void on_signal(int sig)
 {
+	unlink(temporary);
+	raise(sig);
+}
+
+static int open_beside(const struct cli *cli, const char *file)
+{
+	const struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESETHAND };
 	mode_t mask = umask(0);
 	int fd;
 
@@ -22,6 +33,9 @@ static int open_beside(const struct cli *cli, const char *file, char temporary[s
 		cli_error(cli, "%.40s...: the name is too long", file);
 		return -1;
 	}
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGHUP, &action, NULL);
 	fd = mkostemp(temporary, O_CLOEXEC);
 	if (fd < 0)
 		cli_error(cli, "%s: cannot be written: %s", file, strerror(errno));
@@ -30,17 +44,43 @@ static int open_beside(const struct cli *cli, const char *file, char temporary[s
 	return fd;
 }
 
-static int to_file(struct cli *cli, unsigned int output, int cursor, const char *file)
+static int shoot(struct cli *cli, unsigned int output, int cursor, int fd)
 {
-	char temporary[PATH_MAX];
-	int fd = open_beside(cli, file, temporary), r;
+	int r = facet_screenshot(cli->conn, cli->arguments[0], output, cursor, fd);
+
+	return r ? cli_failed(cli, r) : 0;
+}
+
+/* A device or a pipe is written to; nothing may take its place. */
+static bool is_special(const char *file)
+{
+	struct stat st;
+
+	return stat(file, &st) == 0 && !S_ISREG(st.st_mode);
+}
+
+static int to_special(struct cli *cli, unsigned int output, int cursor, const char *file)
+{
+	int fd = open(file, O_WRONLY | O_CLOEXEC), r;
 
 	if (fd < 0)
+		return cli_error(cli, "%s: cannot be written: %s", file, strerror(errno));
+	r = shoot(cli, output, cursor, fd);
+	close(fd);
+	return r;
+}
+
+static int to_file(struct cli *cli, unsigned int output, int cursor, const char *file)
+{
+	int fd, r;
+
+	if (is_special(file))
+		return to_special(cli, output, cursor, file);
+	fd = open_beside(cli, file);
+	if (fd < 0)
 		return CLI_FAILED;
-	r = facet_screenshot(cli->conn, cli->arguments[0], output, cursor, fd);
-	if (r)
-		r = cli_failed(cli, r);
-	else if (rename(temporary, file) < 0)
+	r = shoot(cli, output, cursor, fd);
+	if (!r && rename(temporary, file) < 0)
 		r = cli_error(cli, "%s: cannot be written: %s", file, strerror(errno));
 	if (r)
 		unlink(temporary);
@@ -61,8 +101,7 @@ static int run(struct cli *cli)
 	} else if (isatty(STDOUT_FILENO)) {
 		r = cli_wrong(cli, "-: a PNG is not for a terminal: redirect it into a file");
 	} else {
-		r = facet_screenshot(cli->conn, cli->arguments[0], output, cursor, STDOUT_FILENO);
-		r = r ? cli_failed(cli, r) : 0;
+		r = shoot(cli, output, cursor, STDOUT_FILENO);
 	}
 	if (!r && cli->json && strcmp(file, "-") != 0)
 		return cli_print_json(json_pack("{s:s, s:i}", "file", file, "output", (int)output));

@@ -20,7 +20,7 @@ static int run(struct cli *cli)
 	}
 	printf("facet %s\nfacetd %s\n", facet_version(), daemon ? daemon : "is not running");
 	facet_free(daemon);
-	return 0;
+	return cli_flush();
 }
 
 const struct cli_verb cli_version = {

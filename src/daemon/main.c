@@ -230,7 +230,7 @@ int main(int argc, char **argv)
 	int r = parse(argc, argv, &options);
 
 	if (r)
-		return r == 1 ? 0 : 2;
+		return r == 1 ? fflush(stdout) != 0 : 2;
 	facet_log_set(NULL, options.verbose ? FACET_LOG_DEBUG : FACET_LOG_INFO);
 	facet_list_init(&daemon.vgpus);
 	daemon.program = find_program(options.program, program);

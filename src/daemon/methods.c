@@ -140,6 +140,23 @@ static bool get_number(struct facet_varlink_call *call, const char *name, json_i
 	return true;
 }
 
+/* In bytes, but said in what people count such things in. */
+static bool get_vram(struct facet_varlink_call *call, json_int_t *value)
+{
+	json_int_t bytes = json_integer_value(get(call, "vram_bytes"));
+
+	if (!get(call, "vram_bytes"))
+		return true;
+	if (bytes >> 20 < MIN_VRAM_MIB || bytes > (json_int_t)MAX_VRAM_MIB << 20) {
+		fail_argument(call, "vram_bytes",
+			      "vram_bytes %" JSON_INTEGER_FORMAT ": must be %d MiB to %d MiB",
+			      bytes, MIN_VRAM_MIB, MAX_VRAM_MIB);
+		return false;
+	}
+	*value = bytes;
+	return true;
+}
+
 /* --- waiting for a vGPU to come up or go --- */
 
 struct wait {
@@ -239,7 +256,7 @@ static bool read_config(struct facet_varlink_call *call, struct facetd_record *r
 
 	if (!facetd_name_valid(name)) {
 		fail_argument(call, "name",
-			      "name %.80s: must be 1 to 64 of A-Z a-z 0-9 _ . - and begin with a "
+			      "name '%.80s': must be 1 to 64 of A-Z a-z 0-9 _ . - and begin with a "
 			      "letter or digit",
 			      name);
 		return false;
@@ -247,9 +264,7 @@ static bool read_config(struct facet_varlink_call *call, struct facetd_record *r
 	if (!choose_gpu(call, record) || !choose_mechanism(call, record) ||
 	    !get_number(call, "width", MIN_SIDE, MAX_SIDE, &width) ||
 	    !get_number(call, "height", MIN_SIDE, MAX_SIDE, &height) ||
-	    !get_number(call, "outputs", 1, MAX_OUTPUTS, &outputs) ||
-	    !get_number(call, "vram_bytes", (json_int_t)MIN_VRAM_MIB << 20,
-			(json_int_t)MAX_VRAM_MIB << 20, &vram))
+	    !get_number(call, "outputs", 1, MAX_OUTPUTS, &outputs) || !get_vram(call, &vram))
 		return false;
 	strcpy(record->name, name);
 	record->width = (unsigned int)width;

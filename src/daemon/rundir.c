@@ -58,7 +58,7 @@ static int choose_path(struct facetd_rundir *dir, const char *path, struct facet
 				       "XDG_RUNTIME_DIR is not set: log in properly, or give "
 				       "--runtime-dir DIR");
 	}
-	/* Room for the longest name: the path of a socket has 107 bytes. */
+	/* Room for a short name at least: the path of a socket has 107 bytes. */
 	if (size < 0 || size > 80)
 		return facet_error_set(
 			err, -ENAMETOOLONG,
@@ -159,9 +159,8 @@ int facetd_rundir_listen(const struct facetd_rundir *dir, const char *name, cons
 
 	if (r)
 		return facet_error_set(err, r,
-				       "%s/%s/%s: longer than the 107 bytes of a socket's path: "
-				       "choose a shorter name",
-				       dir->path, name, file);
+				       "the path of its socket would be longer than 107 bytes: "
+				       "choose a shorter name, or --runtime-dir of facetd");
 	unlink(address.sun_path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	/* Nobody else may slip in before the mode is set. */
@@ -201,7 +200,9 @@ int facetd_rundir_add(const struct facetd_rundir *dir, const char *name, struct 
 	if (mkdirat(dir->fd, name, dir->shared ? 0755 : 0700) == 0)
 		return 0;
 	return facet_error_set(err, -errno, "%s/%s: cannot be made: %s", dir->path, name,
-			       strerror(errno));
+			       errno == EEXIST ? "something is there that is no vGPU of this "
+						 "facetd; remove it, or choose another name"
+					       : strerror(errno));
 }
 
 void facetd_rundir_remove(const struct facetd_rundir *dir, const char *name)

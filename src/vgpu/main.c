@@ -176,9 +176,9 @@ int main(int argc, char **argv)
 		return fail(&err, 2);
 	switch (opts.action) {
 	case FACET_VGPU_HELP:
-		return fputs(facet_vgpu_usage, stdout) < 0;
+		return fputs(facet_vgpu_usage, stdout) < 0 || fflush(stdout);
 	case FACET_VGPU_VERSION:
-		return puts("facet-vgpu " FACET_VERSION) < 0;
+		return puts("facet-vgpu " FACET_VERSION) < 0 || fflush(stdout);
 	case FACET_VGPU_PRINT_CAPABILITIES:
 		return facet_vgpu_print_capabilities() < 0;
 	case FACET_VGPU_PROBE:

@@ -224,6 +224,25 @@ class Serving(unittest.TestCase):
             self.assertEqual(it.process.wait(vgpu.PATIENCE_S), 0, it.log())
             self.assertTrue(os.path.lexists(it.vhost_path))
 
+    def test_messages_are_bounded(self):
+        """Each front-end is worth two lines; the log takes 64 KiB, and 8 KiB a second."""
+        start = time.monotonic()
+        with vgpu.Vgpu() as it:
+            if it.status()["pid"] == it.process.pid:
+                self.skipTest("this build has no sandbox")
+            for _ in range(3000):
+                front = vgpu.FrontEnd.connect(it.vhost_path)
+                front.features()
+                front.close()
+            it.call("Stop")
+            it.process.wait(vgpu.PATIENCE_S)
+            allowed = (68 << 10) + (8 << 10) * (time.monotonic() - start) + 4096
+            size = os.path.getsize(it.log_path)
+            self.assertGreater(size, 32 << 10)
+            self.assertLess(size, allowed)
+            if 3000 * len("info: vhost-user: the front-end has gone\n") > allowed:
+                self.assertIn("bytes of messages were dropped here", it.log())
+
     def test_status_and_outputs(self):
         with vgpu.Vgpu("--name", "left", "--size", "641x479", "--outputs", "2",
                        "--vram", "64M") as it:

@@ -181,6 +181,7 @@ class DaemonTest(unittest.TestCase):
         picture = self.place / "picture.png"
         self.fails(1, "dark|nothing is shown", "screenshot", "dark", str(picture))
         self.fails(1, "cannot be written", "screenshot", "dark", "/nowhere/picture.png")
+        self.fails(1, "Is a directory", "screenshot", "dark", str(self.place))
         self.fails(2, "output", "screenshot", "dark", "--output", "1", str(picture))
         self.assertEqual(list(self.place.glob("picture*")), [])
 
@@ -224,6 +225,35 @@ class DaemonTest(unittest.TestCase):
             self.fails(1, "there is no vGPU ghost", *verb, "ghost")
         self.create("twice")
         self.fails(1, "twice|already", "create", "twice")
+
+    def test_full_output(self):
+        self.create("x")
+        for words in (("--help",), ("ls", "--help"), ("ls",), ("ls", "--json"), ("gpus",),
+                      ("version",), ("show", "x"), ("qemu-args", "x"), ("top", "--once"),
+                      ("restart", "x")):
+            with open("/dev/full", "w", encoding="ascii") as full:
+                done = subprocess.run([FACET, "--socket", str(self.run_dir / "io.facet"), *words],
+                                      stdin=subprocess.DEVNULL, stdout=full, check=False,
+                                      stderr=subprocess.PIPE, text=True, timeout=vgpu.PATIENCE_S)
+            self.assertEqual(done.returncode, 1, words)
+            self.assertIn("standard output: No space left", done.stderr)
+
+    def test_interrupted_screenshot(self):
+        one = self.create("x")
+        pid = one["pid"]
+        children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
+        workers = [int(child) for child in children.split()] or [pid]
+        for worker in workers:
+            os.kill(worker, signal.SIGSTOP)
+        picture = self.place / "x.png"
+        shot = subprocess.Popen([FACET, "--socket", str(self.run_dir / "io.facet"), "screenshot",
+                                 "x", str(picture)], stdin=subprocess.DEVNULL)
+        wait_until(lambda: list(self.place.glob("x.png.*")), "the picture's file")
+        shot.send_signal(signal.SIGINT)
+        self.assertEqual(shot.wait(vgpu.PATIENCE_S), -signal.SIGINT)
+        for worker in workers:
+            os.kill(worker, signal.SIGCONT)
+        self.assertEqual(list(self.place.glob("x.png*")), [])
 
     def test_no_facetd(self):
         self.stop()
@@ -322,8 +352,10 @@ class DaemonTest(unittest.TestCase):
         self.assertEqual(one["guest"]["pid"], os.getpid())
         self.fails(1, "left|virtual machine|--force", "rm", "left")
         os.kill(one["pid"], signal.SIGSEGV)
+        # Until its death is noticed, it may still answer.
+        one = wait_until(lambda: (v := self.show("left"))["reason"] and
+                         v["state"] == "connected" and v, "the next process")
         self.assertEqual(front.features(), features)
-        one = self.wait_state("left", "connected")
         self.assertIn("signal 11 (SIGSEGV)", one["reason"])
         self.assertIn("waiting for the guest's driver", one["reason"])
         self.works("restart", "left")
