@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* runner.c - the engine thread: takes jobs in order, runs them, and sleeps when there are none. */
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -29,6 +30,10 @@
 enum {
 	/* A busy queue must not starve the engine's own events: looked at after so many jobs. */
 	JOBS_BETWEEN_POLLS = 16,
+	/* Idle for so long, the thread gives memory back: a shader compiler leaves much behind. */
+	TIDY_AFTER_MS = 2000,
+	/* Until then what a frame frees is kept for the next one: pages cost a fault each. */
+	KEEP_BYTES = 32 << 20,
 };
 
 struct facet_sched {
@@ -59,8 +64,11 @@ static void wake(struct facet_sched *sched)
 		;
 }
 
-/* Lets the engine's own events in. @block: sleep until there is a job or an event. */
-static void serve_engine(struct facet_sched *sched, bool block)
+/*
+ * Lets the engine's own events in. @timeout_ms: sleep for a job or an event, -1 for ever; false
+ * when none came.
+ */
+static bool serve_engine(struct facet_sched *sched, int timeout_ms)
 {
 	struct pollfd fds[2] = {
 		{ .fd = sched->wake_fd, .events = POLLIN },
@@ -68,14 +76,23 @@ static void serve_engine(struct facet_sched *sched, bool block)
 	};
 	uint64_t drained;
 
-	if (!block && fds[1].fd < 0)
-		return;
-	if (poll(fds, 2, block ? -1 : 0) <= 0)
-		return;
+	if (!timeout_ms && fds[1].fd < 0)
+		return false;
+	if (poll(fds, 2, timeout_ms) <= 0)
+		return false;
 	if (fds[0].revents && read(sched->wake_fd, &drained, sizeof(drained)) < 0)
-		return;
+		return true;
 	if (fds[1].revents)
 		facet_engine_poll(sched->engine);
+	return true;
+}
+
+static void sleep_for_work(struct facet_sched *sched)
+{
+	if (serve_engine(sched, TIDY_AFTER_MS))
+		return;
+	malloc_trim(0);
+	serve_engine(sched, -1);
 }
 
 enum next { NEXT_JOB, NEXT_SLEEP, NEXT_STOP };
@@ -146,7 +163,7 @@ static void wait_for_fences(struct facet_sched *sched)
 	last.job.owner = &last;
 	facet_engine_execute(sched->engine, &last.job);
 	while (!last_is_done(&last))
-		serve_engine(sched, true);
+		serve_engine(sched, -1);
 }
 
 static void *run(void *arg)
@@ -154,6 +171,8 @@ static void *run(void *arg)
 	struct facet_sched *sched = arg;
 	unsigned int since_poll = 0;
 
+	mallopt(M_TRIM_THRESHOLD, KEEP_BYTES);
+	mallopt(M_MMAP_THRESHOLD, KEEP_BYTES);
 	for (;;) {
 		struct facet_job *job;
 		int status;
@@ -167,7 +186,10 @@ static void *run(void *arg)
 				continue;
 		}
 		since_poll = 0;
-		serve_engine(sched, next == NEXT_SLEEP);
+		if (next == NEXT_SLEEP)
+			sleep_for_work(sched);
+		else
+			serve_engine(sched, 0);
 	}
 	wait_for_fences(sched);
 	facet_engine_leave(sched->engine);

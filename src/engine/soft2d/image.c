@@ -16,16 +16,15 @@
 static const struct format {
 	uint32_t virgl, srgb, fourcc;
 	uint8_t red, green, blue, alpha; /* shift of each in the word */
-	bool opaque;
 } formats[] = {
-	{ 1, 100, DRM_FORMAT_ARGB8888, 16, 8, 0, 24, false },
-	{ 2, 101, DRM_FORMAT_XRGB8888, 16, 8, 0, 24, true },
-	{ 3, 102, DRM_FORMAT_BGRA8888, 8, 16, 24, 0, false },
-	{ 4, 103, DRM_FORMAT_BGRX8888, 8, 16, 24, 0, true },
-	{ 67, 104, DRM_FORMAT_ABGR8888, 0, 8, 16, 24, false },
-	{ 68, 99, DRM_FORMAT_RGBX8888, 24, 16, 8, 0, true },
-	{ 121, 98, DRM_FORMAT_RGBA8888, 24, 16, 8, 0, false },
-	{ 134, 230, DRM_FORMAT_XBGR8888, 0, 8, 16, 24, true },
+	{ 1, 100, DRM_FORMAT_ARGB8888, 16, 8, 0, 24 },
+	{ 2, 101, DRM_FORMAT_XRGB8888, 16, 8, 0, 24 },
+	{ 3, 102, DRM_FORMAT_BGRA8888, 8, 16, 24, 0 },
+	{ 4, 103, DRM_FORMAT_BGRX8888, 8, 16, 24, 0 },
+	{ 67, 104, DRM_FORMAT_ABGR8888, 0, 8, 16, 24 },
+	{ 68, 99, DRM_FORMAT_RGBX8888, 24, 16, 8, 0 },
+	{ 121, 98, DRM_FORMAT_RGBA8888, 24, 16, 8, 0 },
+	{ 134, 230, DRM_FORMAT_XBGR8888, 0, 8, 16, 24 },
 };
 
 uint32_t facet_format_fourcc(uint32_t format)
@@ -166,10 +165,9 @@ bool facet_pixels_to_argb(uint32_t *pixels, size_t count, uint32_t fourcc)
 			return false;
 	for (size_t i = 0; i < count; i++) {
 		uint32_t p = pixels[i];
-		uint32_t alpha = f->opaque ? 0xff : p >> f->alpha & 0xff;
 
-		pixels[i] = alpha << 24 | (p >> f->red & 0xff) << 16 | (p >> f->green & 0xff) << 8 |
-			    (p >> f->blue & 0xff);
+		pixels[i] = (p >> f->alpha & 0xff) << 24 | (p >> f->red & 0xff) << 16 |
+			    (p >> f->green & 0xff) << 8 | (p >> f->blue & 0xff);
 	}
 	return true;
 }

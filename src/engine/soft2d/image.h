@@ -44,7 +44,10 @@ int facet_image_upload(void *pixels, uint32_t width, const struct facet_rect *re
 void facet_image_read(const void *pixels, uint32_t width, const struct facet_rect *rect, void *to,
 		      size_t to_stride);
 
-/* Turns @count pixels of @fourcc into ARGB8888, in place. False when it is not known. */
+/*
+ * Turns @count pixels of @fourcc into ARGB8888, in place. False when it is not known. The fourth
+ * byte is alpha in every format: Linux draws cursors, which have alpha, into XRGB buffers.
+ */
 bool facet_pixels_to_argb(uint32_t *pixels, size_t count, uint32_t fourcc);
 
 #endif

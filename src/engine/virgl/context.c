@@ -62,6 +62,7 @@ static void destroy(struct facet_virgl *virgl, struct context *context)
 {
 	if (context->made)
 		virgl_renderer_context_destroy(context->id);
+	virgl->sub_count -= context->subs.count;
 	facet_list_remove(&context->link);
 	free(context);
 }

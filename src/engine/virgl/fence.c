@@ -37,19 +37,20 @@ static bool reached(uint32_t fence, const struct facet_job *job)
 
 void facet_fences_retire(struct facet_fences *fences, uint32_t fence)
 {
-	pthread_mutex_lock(&fences->lock);
-	fences->retiring++;
-	for (;;) {
-		struct facet_job *job = first(fences);
+	struct facet_job *job;
 
-		if (!job || !reached(fence, job))
-			break;
+	pthread_mutex_lock(&fences->lock);
+	if ((int32_t)(fence - fences->reached) > 0)
+		fences->reached = fence;
+	/* Two threads at it could swap answers: the one that came first does all. */
+	while (!fences->retiring && (job = first(fences)) && reached(fences->reached, job)) {
 		facet_list_remove(&job->link);
+		fences->retiring = true;
 		pthread_mutex_unlock(&fences->lock);
 		job->done(job, job->pending.status);
 		pthread_mutex_lock(&fences->lock);
+		fences->retiring = false;
 	}
-	fences->retiring--;
 	pthread_mutex_unlock(&fences->lock);
 }
 
@@ -73,12 +74,43 @@ static bool ride(struct facet_fences *fences, struct facet_job *job, bool new_fe
 	return busy;
 }
 
+/*
+ * A read-back leaves nothing to wait for. To find that out here is cheaper than to have
+ * virglrenderer's thread woken up for it.
+ */
+static bool is_gpu_idle(void)
+{
+	GLsync sync = glFenceSync(GL_SYNC_GPU_COMMANDS_COMPLETE, 0);
+	bool idle = sync &&
+		    glClientWaitSync(sync, GL_SYNC_FLUSH_COMMANDS_BIT, 0) == GL_ALREADY_SIGNALED;
+
+	glDeleteSync(sync);
+	return idle;
+}
+
+/* An older fence may stand for another context, of which the current one knows nothing. */
+static bool is_oldest(struct facet_fences *fences)
+{
+	bool oldest;
+
+	pthread_mutex_lock(&fences->lock);
+	oldest = !fences->retiring && (facet_list_empty(&fences->waiting) ||
+				       first(fences)->pending.fence == fences->last);
+	pthread_mutex_unlock(&fences->lock);
+	return oldest;
+}
+
 static void make_fence(struct facet_fences *fences)
 {
+	bool idle = is_oldest(fences) && is_gpu_idle();
+
 	fences->dirty = false;
-	if (fences->threaded && virgl_renderer_create_fence((int)fences->last, 0) == 0)
+	if (!idle && fences->threaded && virgl_renderer_create_fence((int)fences->last, 0) == 0)
 		return;
-	glFinish();
+	if (!idle)
+		glFinish();
+	/* Results of queries reach the guest before the fence that it waits for does. */
+	virgl_renderer_poll();
 	facet_fences_abandon(fences);
 }
 

@@ -79,22 +79,27 @@ static bool is_copy(uint32_t command)
 }
 
 /* Each is an OpenGL context of the host: megabytes that no other quota counts. */
-static bool add_sub_context(struct facet_virgl_subs *subs, uint32_t id)
+static bool add_sub_context(struct facet_virgl *virgl, struct facet_virgl_subs *subs, uint32_t id)
 {
 	for (unsigned int i = 0; i < subs->count; i++)
 		if (subs->ids[i] == id)
 			return true;
-	if (subs->count == FACET_VIRGL_MAX_SUBS)
+	if (subs->count == FACET_VIRGL_MAX_SUBS || virgl->sub_count == FACET_VIRGL_MAX_ALL_SUBS)
 		return false;
+	virgl->sub_count++;
 	subs->ids[subs->count++] = id;
 	return true;
 }
 
-static void remove_sub_context(struct facet_virgl_subs *subs, uint32_t id)
+static void remove_sub_context(struct facet_virgl *virgl, struct facet_virgl_subs *subs,
+			       uint32_t id)
 {
-	for (unsigned int i = 0; i < subs->count; i++)
-		if (subs->ids[i] == id)
+	for (unsigned int i = 0; i < subs->count; i++) {
+		if (subs->ids[i] == id) {
 			subs->ids[i] = subs->ids[--subs->count];
+			virgl->sub_count--;
+		}
+	}
 }
 
 static bool is_allowed(struct facet_virgl *virgl, struct facet_virgl_subs *subs,
@@ -108,9 +113,9 @@ static bool is_allowed(struct facet_virgl *virgl, struct facet_virgl_subs *subs,
 	if (is_copy(command))
 		return is_sane(virgl, command, words, count);
 	if (command == CMD_CREATE_SUB_CONTEXT)
-		return count && add_sub_context(subs, words[1]);
+		return count && add_sub_context(virgl, subs, words[1]);
 	if (command == CMD_DESTROY_SUB_CONTEXT && count)
-		remove_sub_context(subs, words[1]);
+		remove_sub_context(virgl, subs, words[1]);
 	return true;
 }
 

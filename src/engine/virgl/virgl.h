@@ -25,8 +25,9 @@
 struct facet_fences {
 	pthread_mutex_t lock;
 	struct facet_list waiting; /* jobs; job->pending.fence never decreases along it */
-	unsigned int retiring;     /* so many call done() of jobs that were on the list */
+	bool retiring;             /* somebody calls done() of a job that was on the list */
 	uint32_t last;             /* id of the newest fence */
+	uint32_t reached;          /* id of the newest fence that the GPU has passed */
 	bool threaded;             /* virglrenderer's thread waits; else we do */
 	bool dirty;                /* commands were submitted after the newest fence */
 };
@@ -42,6 +43,7 @@ struct facet_virgl {
 	uint32_t formats[16];           /* bits: virgl formats that can have storage */
 
 	struct facet_list contexts;
+	unsigned int sub_count; /* sub-contexts, of all contexts */
 	struct facet_fences fences;
 };
 
@@ -74,7 +76,8 @@ int facet_virgl_context_use(struct facet_virgl *virgl, uint32_t id);
 void facet_virgl_contexts_reset(struct facet_virgl *virgl);
 
 enum {
-	FACET_VIRGL_MAX_SUBS = 64,
+	FACET_VIRGL_MAX_SUBS = 64,      /* of one context */
+	FACET_VIRGL_MAX_ALL_SUBS = 128, /* of all together */
 };
 
 /* The sub-contexts that a context's commands have made. */

@@ -597,6 +597,37 @@ static void sub_contexts_have_an_end(void **state)
 	assert_int_equal(run(f, submit(words, 2)), 0);
 }
 
+static void sub_contexts_have_an_end_in_all(void **state)
+{
+	struct fixture *f = *state;
+	unsigned int made = 0;
+
+	for (uint32_t id = 100; id < 104; id++) {
+		_Alignas(8) uint32_t words[2] = { command(29, 0, 1) };
+		struct facet_job create = of_context(FACET_JOB_CONTEXT_CREATE, 0);
+
+		create.context_id = id;
+		assert_int_equal(run(f, create), 0);
+		for (words[1] = 1; words[1] < 1000; words[1]++) {
+			struct facet_job job = submit(words, 2);
+
+			job.context_id = id;
+			if (run(f, job))
+				break;
+			made++;
+		}
+	}
+	assert_in_range(made, 65, 200); /* more than one context may have, not all they may */
+	/* One that goes makes room. */
+	for (uint32_t id = 100; id < 104; id++) {
+		struct facet_job destroy = of_context(FACET_JOB_CONTEXT_DESTROY, 0);
+
+		destroy.context_id = id;
+		assert_int_equal(run(f, destroy), 0);
+	}
+	sub_contexts_have_an_end(state);
+}
+
 static void bad_objects_are_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -648,6 +679,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(bad_boxes_are_refused, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(bad_commands_are_refused, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(sub_contexts_have_an_end, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(sub_contexts_have_an_end_in_all, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(bad_objects_are_refused, set_up, tear_down),
 	};
 
