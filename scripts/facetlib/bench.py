@@ -10,16 +10,27 @@ class Row:
 
     def __init__(self, name, unit, better="higher"):
         self.name, self.unit, self.better = name, unit, better
-        self.raw, self.goal, self._met = {}, None, None
+        self.raw, self.failed, self.goal, self._met = {}, {}, None, None
 
     def add(self, who, value):
         self.raw.setdefault(who, []).append(round(value, 2))
+
+    def lost(self, who, why):
+        """A figure that could not be measured: the row goes on without it."""
+        self.failed.setdefault(who, []).append(why)
+        print(f"  {self.name}: {who}: {why}", flush=True)
 
     def median(self, who):
         return round(statistics.median(self.raw[who]), 2) if self.raw.get(who) else None
 
     def peers(self):
+        """Those that have a figure."""
         return {who: self.median(who) for who in self.raw if who != "facet"}
+
+    def line(self):
+        """The medians so far, for people who wait."""
+        found = "  ".join(f"{who} {self.median(who):g}" for who in self.raw)
+        return f"  {self.name}: {found or '-'} {self.unit}"
 
     def aim(self, goal, met):
         """goal: in words; met: called with facet's median and the peers' medians."""
@@ -27,23 +38,28 @@ class Row:
         return self
 
     def best_peer(self):
-        values = [v for v in self.peers().values() if v is not None]
+        values = self.peers().values()
         return (max if self.better == "higher" else min)(values) if values else None
 
     @property
     def met(self):
         mine = self.median("facet")
-        return None if mine is None or self._met is None else bool(self._met(mine, self.peers()))
+        if mine is None or self._met is None:
+            return None
+        try:
+            return bool(self._met(mine, self.peers()))
+        except (KeyError, ValueError):  # a peer that the goal names has no figure
+            return None
 
     def json(self):
         return {"name": self.name, "unit": self.unit, "better": self.better,
                 "facet": self.median("facet"), "peers": self.peers(), "goal": self.goal,
-                "met": self.met, "raw": self.raw}
+                "met": self.met, "raw": self.raw, "failed": self.failed}
 
 
 def table(rows):
     """As text; columns in the order in which they first appear."""
-    whos = list(dict.fromkeys(who for row in rows for who in row.raw))
+    whos = list(dict.fromkeys(who for row in rows for who in (*row.raw, *row.failed)))
     head = ["", "unit", *whos, "facet/best", "goal", ""]
     lines = [head]
     for row in rows:
