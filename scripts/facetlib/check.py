@@ -5,12 +5,11 @@ import json
 import os
 import pathlib
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 
-from . import build, debian13, image
+from . import build, debian13, image, procs
 from .report import Report
 
 REPO = image.REPO
@@ -50,15 +49,18 @@ class Check:
                 self._built[name] = None
         return self._built[name]
 
-    def stream(self, name, process, timeout=7200):
+    def stream(self, name, process):
         """Passes a test program's lines on; what it says after 'not ok' is its log."""
         before = self.report.failed
-        with process:
+        try:
             for line in process.stdout:
                 line = line.rstrip("\n")
                 if not self.report.line(line):
                     print(f"    | {line[:300]}", flush=True)
-            code = process.wait(timeout)
+            code = process.wait()
+        finally:
+            procs.end(process, 60)  # it has guests to end
+            process.stdout.close()
         if code and self.report.failed == before:
             self.report.fail(f"{name}: ended with exit code {code}")
 
@@ -193,7 +195,7 @@ def debian_13(check):
     for suite in ("unit", "flow"):
         run_meson_suite(check, directory, suite, debian13.run)
     image.Image()  # made out here: the root has no mmdebstrap
-    argv = ["python3", *integration_argv(check, directory, "debian13", "varlinkctl", "window")[1:]]
+    argv = ["python3", *integration_argv(check, directory, "debian13", "varlinkctl", "resize")[1:]]
     mount_point = check.place / "debian13"
     mount_point.mkdir()
     check.stream("debian13", popen(debian13.command(argv, mount_point)))
@@ -218,17 +220,13 @@ def parse():
     return args
 
 
-def stop(_number, _frame):
-    raise KeyboardInterrupt
-
-
 def main():
     args = parse()
     if args.list:
         for name, suite in SUITES.items():
             print(f"{name:12} {suite.__doc__.splitlines()[0]}")
         return 0
-    signal.signal(signal.SIGTERM, stop)
+    procs.stop_on_signals()
     # git refuses to list files that belong to somebody else, as in many containers.
     os.environ.update(GIT_CONFIG_COUNT="1", GIT_CONFIG_KEY_0="safe.directory",
                       GIT_CONFIG_VALUE_0="*")

@@ -79,6 +79,10 @@ def parse():
         parser.error(f"--size {args.size}: should look like 800x600")
     if args.seconds <= 0:
         parser.error("--seconds must be more than 0")
+    if args.json and not pathlib.Path(args.json).absolute().parent.is_dir():
+        parser.error(f"--json {args.json}: there is no such directory")
+    if not os.access(".", os.W_OK):
+        parser.error("the current directory cannot be written: demo-left.png would go there")
     return args
 
 
@@ -192,6 +196,14 @@ def run_guests(args, steps, host, scenes):
         signal.pause()
 
 
+def show_logs(place):
+    """The reason usually stands at the end of one of these."""
+    for path in sorted(p for p in place.rglob("*log") if p.is_file() and p.stat().st_size):
+        print(f"--- {path.relative_to(place)}", file=sys.stderr)
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        print("\n".join(lines[-8:]), file=sys.stderr)
+
+
 def demo(args):
     steps = Steps()
     steps.say("building facet")
@@ -214,6 +226,9 @@ def demo(args):
                     scenes.append(start_guest(name, args, host, picture, accelerated, place))
                 steps.say("facetd gave out two vGPUs")
                 run_guests(args, steps, host, scenes)
+            except Exception:
+                show_logs(place)
+                raise
             finally:
                 for scene in scenes:
                     scene.machine.close()
@@ -222,15 +237,9 @@ def demo(args):
     print(f"\ndone in {steps.elapsed():.0f} s")
 
 
-def stop(number, _frame):
-    """As Ctrl-C: everything is cleaned up on the way out."""
-    raise KeyboardInterrupt
-
-
 def main():
     args = parse()
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, stop)
+    procs.stop_on_signals()
     try:
         demo(args)
     except KeyboardInterrupt:

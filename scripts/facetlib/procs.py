@@ -6,6 +6,19 @@ import subprocess
 import time
 
 
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def stop_on_signals():
+    """Ctrl-C and its like raise KeyboardInterrupt once; more must not disturb the cleaning up."""
+    def stop(_number, _frame):
+        for number in ENDING:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+    for number in ENDING:
+        signal.signal(number, stop)
+
+
 class Timeout(Exception):
     """Something that was waited for did not come."""
 

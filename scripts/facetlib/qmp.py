@@ -27,8 +27,15 @@ class Qmp:
         return json.loads(line)
 
     def __call__(self, command, **arguments):
-        request = {"execute": command, "arguments": arguments}
-        self._sock.sendall(json.dumps(request).encode() + b"\n")
+        return self._execute(command, arguments, [])
+
+    def send_descriptor(self, name, descriptor):
+        """Gives QEMU a file descriptor that later commands know by this name."""
+        self._execute("getfd", {"fdname": name}, [descriptor])
+
+    def _execute(self, command, arguments, descriptors):
+        request = json.dumps({"execute": command, "arguments": arguments}).encode() + b"\n"
+        socket.send_fds(self._sock, [request], descriptors)
         while True:
             answer = self._read()
             if "event" in answer:

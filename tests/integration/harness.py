@@ -88,16 +88,12 @@ class World:
 
     def guest(self, host, vgpu, variant="guest", *, name=None, device_extra="", display="none",
               **options):
-        """A guest on that vGPU, not started yet. display="vnc": QEMU's, at PLACE/vnc."""
+        """A guest on that vGPU, not started yet."""
         device = host.qemu_args(vgpu)
         if device_extra:
             device = [a + device_extra if a.startswith("vhost-user-") else a for a in device]
         place = self.place / (name or f"guest-{vgpu}")
-        screen = ["-display", "none"]
-        if display == "vnc":  # QEMU shows a vhost-user GPU only through GL
-            screen = ["-display", "egl-headless,rendernode=/dev/null", "-vnc", f"unix:{place}/vnc"]
-            options["env"] = {"LIBGL_ALWAYS_SOFTWARE": "1"}
-        machine = guest.Guest(load_image(variant), place, [*device, *screen], kvm=self.kvm,
+        machine = guest.Guest(load_image(variant), place, [*device, "-display", display], kvm=self.kvm,
                               **options)
         self._guests.append(machine)
         self._stack.callback(machine.close)
