@@ -73,7 +73,7 @@ def linux_7(world):
     kernel(world, "guest-backports")
 
 
-@scenario()
+@scenario(named=True)
 def system_qemu(world):
     """This machine's own QEMU, where it can attach a vhost-user GPU."""
     mine = qemu.Qemu.system()

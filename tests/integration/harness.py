@@ -16,10 +16,11 @@ class Skip(Exception):
     """This cannot be tested here; the message says why."""
 
 
-def scenario(slow=False):
-    """Registers a function(world): one or a few guest boots with many checks."""
+def scenario(slow=False, named=False):
+    """Registers a function(world): one or a few guest boots with many checks. `named`: only run
+    when asked for by name, where ./check knows that its host has what it needs."""
     def register(function):
-        function.slow = slow
+        function.slow, function.named = slow, named
         SCENARIOS[function.__name__.replace("_", "-")] = function
         return function
     return register

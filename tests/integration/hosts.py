@@ -41,7 +41,7 @@ def commands(world):
         assert not (world.place / "off.png").exists(), "an empty picture is left behind"
 
 
-@scenario()
+@scenario(named=True)
 def varlinkctl(world):
     """systemd's varlinkctl introspects and calls io.facet."""
     tool = shutil.which("varlinkctl")
@@ -65,7 +65,7 @@ def varlinkctl(world):
         assert [v["name"] for v in listing["vgpus"]] == ["by-varlink"], listing
 
 
-@scenario()
+@scenario(named=True)
 def debian13(world):
     """One guest, as it is run inside Debian 13 with its own QEMU and Mesa."""
     host = world.facet()

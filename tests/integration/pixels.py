@@ -120,7 +120,7 @@ def outputs(world):
     on_screen(world, host, machine, "dumb", sizes=[(1024, 768)], outputs=(0, 1))
 
 
-@scenario()
+@scenario(named=True)
 def resize(world):
     """QEMU's own window is resized; the guest is told while it runs."""
     using = qemu.for_facet(world.kvm)
