@@ -189,5 +189,5 @@ int facet_virgl_submit(struct facet_virgl *virgl, struct facet_job *job)
 	if (context->lost)
 		return -EIO;
 	context->lost = true;
-	return -EINVAL;
+	return r == -ENOMEM ? r : -EINVAL;
 }

@@ -102,21 +102,24 @@ static void remove_sub_context(struct facet_virgl *virgl, struct facet_virgl_sub
 	}
 }
 
-static bool is_allowed(struct facet_virgl *virgl, struct facet_virgl_subs *subs,
-		       const uint32_t *words, uint32_t count)
+/* 0, -EINVAL, or -ENOMEM when the guest has had its share. */
+static int check_command(struct facet_virgl *virgl, struct facet_virgl_subs *subs,
+			 const uint32_t *words, uint32_t count)
 {
 	uint32_t command = words[0] & 0xff;
 
 	if (command == CMD_PIPE_RESOURCE_CREATE ||
 	    (command >= CMD_VIDEO_FIRST && command <= CMD_VIDEO_LAST))
-		return false;
+		return -EINVAL;
 	if (is_copy(command))
-		return is_sane(virgl, command, words, count);
+		return is_sane(virgl, command, words, count) ? 0 : -EINVAL;
+	if (command == CMD_CREATE_SUB_CONTEXT && !count)
+		return -EINVAL;
 	if (command == CMD_CREATE_SUB_CONTEXT)
-		return count && add_sub_context(virgl, subs, words[1]);
+		return add_sub_context(virgl, subs, words[1]) ? 0 : -ENOMEM;
 	if (command == CMD_DESTROY_SUB_CONTEXT && count)
 		remove_sub_context(virgl, subs, words[1]);
-	return true;
+	return 0;
 }
 
 int facet_virgl_check_commands(struct facet_virgl *virgl, struct facet_virgl_subs *subs,
@@ -126,11 +129,14 @@ int facet_virgl_check_commands(struct facet_virgl *virgl, struct facet_virgl_sub
 
 	while (at < count) {
 		uint32_t length = words[at] >> 16;
+		int r = -EINVAL;
 
-		if (length >= count - at || !is_allowed(virgl, subs, words + at, length)) {
+		if (length < count - at)
+			r = check_command(virgl, subs, words + at, length);
+		if (r) {
 			log_guest("command %u of %u words at word %zu is refused", words[at] & 0xff,
 				  length, at);
-			return -EINVAL;
+			return r;
 		}
 		at += (size_t)length + 1;
 	}

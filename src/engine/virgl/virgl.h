@@ -86,7 +86,7 @@ struct facet_virgl_subs {
 	uint32_t ids[FACET_VIRGL_MAX_SUBS];
 };
 
-/* filter.c: 0, or -EINVAL when the stream must not reach the library. */
+/* filter.c: 0; -EINVAL or -ENOMEM when the stream must not reach the library. */
 int facet_virgl_check_commands(struct facet_virgl *virgl, struct facet_virgl_subs *subs,
 			       const uint32_t *words, size_t count);
 
