@@ -46,8 +46,9 @@ def command(argv, place):
         cwd=shlex.quote(str(image.REPO)),
         binds=" ".join(shlex.quote(str(d)) for d in (image.REPO, cache())),
         env=" ".join(shlex.quote(f"{k}={v}") for k, v in env.items()))
-    return ["unshare", *who, "--mount", "--pid", "--fork", "--kill-child",
-            "sh", "-c", script, "sh", *map(str, argv)]
+    # The script makes mounts private itself, where it can: unshare gives up in a chroot.
+    return ["unshare", *who, "--mount", "--propagation", "unchanged", "--pid", "--fork",
+            "--kill-child", "sh", "-c", script, "sh", *map(str, argv)]
 
 
 def run(argv, **kwargs):
