@@ -49,7 +49,7 @@ def inner(machine, prefix, *names):
     return machine.attempt(shlex.join(map(str, argv)), PATIENCE)
 
 
-@scenario()
+@scenario(slow=True)
 def qemu_7_2(world):
     """Debian 12 as the host, with its QEMU 7.2 and KVM, emulated; a guest's whole life in it."""
     if platform.freedesktop_os_release().get("VERSION_CODENAME") != "bookworm":
