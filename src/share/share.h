@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* share.h - the door to the page that facetd's arbiter and a vGPU's process share, and to its gate.
+ */
+#ifndef FACET_SHARE_SHARE_H
+#define FACET_SHARE_SHARE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+/*
+ * DOC: Theory of Operation
+ *
+ * One page of memory (a sealed memfd that facetd made) a vGPU, with two writers: facetd says
+ * whether the vGPU may run, its process says whether it wants to. No message is sent for a batch.
+ *
+ * The gate is closed with a date until which it is: a facetd that died stalls nobody. When its
+ * heartbeat is old the gate paces itself to share_ppm by the process's own CPU clock.
+ *
+ * Neither side believes the other more than it must: facetd takes only hints from the page, and
+ * meters by the kernel's clocks.
+ */
+
+enum {
+	FACET_SHARE_MAGIC = 0x46534852, /* "FSHR" */
+	FACET_SHARE_VERSION = 1,
+	FACET_SHARE_BYTES = 4096,
+	FACET_SHARE_BUCKETS =
+		32, /* of a histogram: bucket i counts [2^i, 2^(i+1)) us; 0 also less */
+	FACET_SHARE_STALE_MS = 100, /* a heartbeat older than that: facetd is away */
+	FACET_SHARE_MAX_CLOSED_MS =
+		50, /* a gate is never closed for longer without saying it again */
+};
+
+struct facet_histogram {
+	uint64_t count, sum_us;
+	uint32_t buckets[FACET_SHARE_BUCKETS];
+};
+
+/* Every field is read and written whole, by __atomic builtins; times are CLOCK_MONOTONIC. */
+struct facet_share_page {
+	uint32_t magic, version, size, reserved0;
+
+	/* --- facetd's --- */
+	uint32_t open; /* futex: 1 run, 0 stop */
+	uint32_t ring; /* 1: write to the doorbell when work comes to an idle vGPU */
+	uint64_t closed_until_ns;
+	uint64_t heartbeat_ns; /* 0: no arbiter, the gate stands open */
+	uint32_t share_ppm;    /* to pace to when the heartbeat is old; of all EUs */
+	uint32_t eus;          /* of the GPU */
+	uint32_t hang_ms;      /* a job of longer GPU time is a hang; 0: never */
+	uint32_t reserved1;
+
+	/* --- the vGPU's process --- */
+	uint64_t reserved2[4];
+	uint32_t backlog;       /* jobs queued or under way, engine's work after them included */
+	uint32_t preempts;      /* times that running threads were stopped inside a job */
+	uint64_t busy_since_ns; /* since when backlog is not 0; 0: it is */
+	uint64_t jobs, flushes;
+	uint64_t stopped_ns;  /* the gate held work back for so long */
+	uint64_t job_used_ns; /* GPU time of the job under way; 0: none */
+	struct facet_histogram wait, execution, latency; /* queue; engine; submit to done */
+};
+
+/* --- facetd's side --- */
+
+/* A new page, open, without a heartbeat. *ret_fd is for the vGPU's process; both the caller's. */
+int facet_share_create(struct facet_share_page **ret, int *ret_fd, struct facet_error *err);
+/* Maps a page that an earlier facetd made (checked). The fd stays the caller's. */
+int facet_share_map(int fd, struct facet_share_page **ret, struct facet_error *err);
+void facet_share_unmap(struct facet_share_page *page);
+
+/* Opens or closes, and wakes who waits. Closing again prolongs. */
+void facet_share_set_open(struct facet_share_page *page, bool open, uint64_t now_ns);
+
+/* --- the vGPU's process --- */
+
+struct facet_gate;
+
+/* Starts the gate's thread. @page_fd, @doorbell_fd (eventfd or -1): taken on success. */
+int facet_gate_create(int page_fd, int doorbell_fd, struct facet_gate **ret,
+		      struct facet_error *err);
+void facet_gate_destroy(struct facet_gate *gate); /* opens first; NULL is fine */
+struct facet_share_page *facet_gate_page(struct facet_gate *gate);
+
+/*
+ * The backlog went up by @jobs (any thread), or down. The first rings the doorbell when asked to.
+ * NULL gates are open: all these do nothing then.
+ */
+void facet_gate_arrived(struct facet_gate *gate, unsigned int jobs);
+void facet_gate_left(struct facet_gate *gate, unsigned int jobs);
+
+/* Between two jobs: returns when the gate is open. Engine thread. */
+void facet_gate_pass(struct facet_gate *gate);
+
+/* A number for the histogram; any thread. */
+void facet_histogram_add(struct facet_histogram *histogram, uint64_t ns);
+/* The value below which @percent of the samples lie, in us; 0 when there are none. */
+uint64_t facet_histogram_percentile(const struct facet_histogram *histogram, double percent);
+
+#endif
