@@ -2,15 +2,13 @@
 /* runner.c - the engine thread: takes jobs in order, runs them, and sleeps when there are none. */
 #include <errno.h>
 #include <malloc.h>
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <time.h>
-#include <unistd.h>
 
+#include "sched/idle.h"
 #include "sched/queue.h"
 #include "sched/quota.h"
 #include "sched/sched.h"
@@ -19,11 +17,10 @@
  * DOC: Theory of Operation
  *
  * One mutex guards the queue and the quotas; it is never held over a call out of this file. The
- * thread sleeps in poll() on its own eventfd and, when there is one, the engine's descriptor. Who
- * submits writes to the eventfd only if the thread said that it goes to sleep, so a busy queue
- * costs no system call.
+ * thread sleeps in idle.c. Who submits wakes it only if it said that it goes to sleep, so a busy
+ * queue costs no system call.
  *
- * #syscalls eventfd2 poll ppoll read write futex clone clone3 set_robust_list rseq prctl
+ * #syscalls poll ppoll futex clone clone3 set_robust_list rseq prctl
  * #syscalls rt_sigprocmask clock_gettime madvise mmap munmap mprotect exit sched_getaffinity
  */
 
@@ -39,7 +36,7 @@ enum {
 struct facet_sched {
 	struct facet_engine *engine;
 	pthread_t thread;
-	int wake_fd;
+	struct facet_idle idle;
 
 	pthread_mutex_t lock;
 	struct facet_job_queue queue;
@@ -55,44 +52,12 @@ static uint64_t now(void)
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
-static void wake(struct facet_sched *sched)
-{
-	const uint64_t one = 1;
-
-	/* Cannot fail: the counter is read before it could be full. */
-	while (write(sched->wake_fd, &one, sizeof(one)) < 0 && errno == EINTR)
-		;
-}
-
-/*
- * Lets the engine's own events in. @timeout_ms: sleep for a job or an event, -1 for ever; false
- * when none came.
- */
-static bool serve_engine(struct facet_sched *sched, int timeout_ms)
-{
-	struct pollfd fds[2] = {
-		{ .fd = sched->wake_fd, .events = POLLIN },
-		{ .fd = facet_engine_poll_fd(sched->engine), .events = POLLIN },
-	};
-	uint64_t drained;
-
-	if (!timeout_ms && fds[1].fd < 0)
-		return false;
-	if (poll(fds, 2, timeout_ms) <= 0)
-		return false;
-	if (fds[0].revents && read(sched->wake_fd, &drained, sizeof(drained)) < 0)
-		return true;
-	if (fds[1].revents)
-		facet_engine_poll(sched->engine);
-	return true;
-}
-
 static void sleep_for_work(struct facet_sched *sched)
 {
-	if (serve_engine(sched, TIDY_AFTER_MS))
+	if (facet_idle_wait(&sched->idle, TIDY_AFTER_MS))
 		return;
 	malloc_trim(0);
-	serve_engine(sched, -1);
+	facet_idle_wait(&sched->idle, -1);
 }
 
 enum next { NEXT_JOB, NEXT_SLEEP, NEXT_STOP };
@@ -138,7 +103,7 @@ static void last_done(struct facet_job *job, int status)
 
 	pthread_mutex_lock(&sched->lock);
 	last->done = true;
-	wake(sched);
+	facet_idle_wake(&sched->idle);
 	pthread_mutex_unlock(&sched->lock);
 }
 
@@ -163,7 +128,7 @@ static void wait_for_fences(struct facet_sched *sched)
 	last.job.owner = &last;
 	facet_engine_execute(sched->engine, &last.job);
 	while (!last_is_done(&last))
-		serve_engine(sched, -1);
+		facet_idle_wait(&sched->idle, -1);
 }
 
 static void *run(void *arg)
@@ -171,6 +136,8 @@ static void *run(void *arg)
 	struct facet_sched *sched = arg;
 	unsigned int since_poll = 0;
 
+	/* By the thread itself: for another one glibc would need /proc, which a sandbox has not. */
+	pthread_setname_np(pthread_self(), "facet-engine");
 	mallopt(M_TRIM_THRESHOLD, KEEP_BYTES);
 	mallopt(M_MMAP_THRESHOLD, KEEP_BYTES);
 	for (;;) {
@@ -189,7 +156,7 @@ static void *run(void *arg)
 		if (next == NEXT_SLEEP)
 			sleep_for_work(sched);
 		else
-			serve_engine(sched, 0);
+			facet_idle_wait(&sched->idle, 0);
 	}
 	wait_for_fences(sched);
 	facet_engine_leave(sched->engine);
@@ -208,7 +175,6 @@ static int start_thread(struct facet_sched *sched)
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (r)
 		return -r;
-	pthread_setname_np(sched->thread, "facet-engine");
 	return 0;
 }
 
@@ -225,13 +191,15 @@ int facet_sched_create(const struct facet_sched_config *cfg, struct facet_sched 
 	sched->contexts.max = cfg->max_contexts;
 	facet_job_queue_init(&sched->queue, cfg->max_queued);
 	pthread_mutex_init(&sched->lock, NULL);
-	sched->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	r = sched->wake_fd < 0 ? -errno : start_thread(sched);
+	r = facet_idle_init(&sched->idle, cfg->engine, cfg->errands);
+	if (!r) {
+		r = start_thread(sched);
+		if (r)
+			facet_idle_fini(&sched->idle);
+	}
 	if (r) {
 		facet_error_set(err, r, "scheduler: cannot start the engine thread: %s",
 				strerror(-r));
-		if (sched->wake_fd >= 0)
-			close(sched->wake_fd);
 		pthread_mutex_destroy(&sched->lock);
 		free(sched);
 		return r;
@@ -247,9 +215,9 @@ void facet_sched_destroy(struct facet_sched *sched)
 	pthread_mutex_lock(&sched->lock);
 	sched->stopping = true;
 	pthread_mutex_unlock(&sched->lock);
-	wake(sched);
+	facet_idle_wake(&sched->idle);
 	pthread_join(sched->thread, NULL);
-	close(sched->wake_fd);
+	facet_idle_fini(&sched->idle);
 	pthread_mutex_destroy(&sched->lock);
 	free(sched);
 }
@@ -267,7 +235,7 @@ int facet_sched_submit(struct facet_sched *sched, struct facet_job *job)
 	}
 	pthread_mutex_unlock(&sched->lock);
 	if (asleep)
-		wake(sched);
+		facet_idle_wake(&sched->idle);
 	return r;
 }
 

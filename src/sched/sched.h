@@ -3,6 +3,7 @@
 #ifndef FACET_SCHED_SCHED_H
 #define FACET_SCHED_SCHED_H
 
+#include "base/errands.h"
 #include "engine/engine.h"
 
 struct facet_sched;
@@ -12,6 +13,9 @@ struct facet_sched_config {
 	uint64_t vram_bytes;         /* quota of host memory for resources; 0: none */
 	unsigned int max_contexts;   /* 0: none */
 	unsigned int max_queued;     /* the guest's jobs waiting; 0: none */
+
+	/* Run by the engine thread while it is idle; borrowed, NULL: none. */
+	struct facet_errands *errands;
 };
 
 /* What this vGPU used; all counters grow only. */
@@ -27,7 +31,10 @@ struct facet_usage {
 /* Starts the engine thread. */
 int facet_sched_create(const struct facet_sched_config *cfg, struct facet_sched **ret,
 		       struct facet_error *err);
-/* Finishes what was submitted, ends the thread; every job is done when this returns. */
+/*
+ * Finishes what was submitted, ends the thread; every job is done when this returns. The caller
+ * must not hold the errands' lock.
+ */
 void facet_sched_destroy(struct facet_sched *sched);
 
 /*

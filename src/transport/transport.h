@@ -3,6 +3,7 @@
 #ifndef FACET_TRANSPORT_TRANSPORT_H
 #define FACET_TRANSPORT_TRANSPORT_H
 
+#include "base/errands.h"
 #include "base/error.h"
 #include "device/device.h"
 
@@ -30,8 +31,9 @@ struct facet_handover {
 struct facet_transport_config {
 	const char *device; /* name of the device model to create: "virtio-gpu" */
 	struct facet_device_config device_config;
-	int listen_fd; /* taken; accepts one front-end after another. -1: none */
-	int fd;        /* taken; one front-end already connected. -1: none */
+	int listen_fd;                 /* taken; accepts one front-end after another. -1: none */
+	int fd;                        /* taken; one front-end already connected. -1: none */
+	struct facet_errands *errands; /* kicks are offered there; borrowed, NULL: nobody helps */
 	const struct facet_handover *adopt; /* instead of @fd; its fds are taken. NULL: none */
 };
 

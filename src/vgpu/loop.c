@@ -43,6 +43,19 @@ static int on_transport(sd_event_source *source, int fd, uint32_t revents, void 
 	return 0;
 }
 
+/* Whoever helps out may do so while this thread waits. */
+static int step(struct facet_vgpu *vgpu)
+{
+	int r = sd_event_prepare(vgpu->event);
+
+	if (r == 0) {
+		pthread_mutex_unlock(&vgpu->errands.lock);
+		r = sd_event_wait(vgpu->event, UINT64_MAX);
+		pthread_mutex_lock(&vgpu->errands.lock);
+	}
+	return r > 0 ? sd_event_dispatch(vgpu->event) : r;
+}
+
 int facet_vgpu_run(struct facet_vgpu *vgpu, struct facet_error *err)
 {
 	static const int signals[] = { SIGTERM, SIGINT };
@@ -54,7 +67,9 @@ int facet_vgpu_run(struct facet_vgpu *vgpu, struct facet_error *err)
 	if (r >= 0)
 		r = sd_event_add_io(vgpu->event, NULL, facet_transport_fd(vgpu->transport), EPOLLIN,
 				    on_transport, vgpu);
+	while (r >= 0 && sd_event_get_state(vgpu->event) != SD_EVENT_FINISHED)
+		r = step(vgpu);
 	if (r >= 0)
-		r = sd_event_loop(vgpu->event);
+		sd_event_get_exit_code(vgpu->event, &r);
 	return r < 0 ? facet_error_set(err, r, "event loop: %s", strerror(-r)) : 0;
 }

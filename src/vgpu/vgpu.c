@@ -52,6 +52,7 @@ static int create_sched(struct facet_vgpu *vgpu, struct facet_error *err)
 		.vram_bytes = vgpu->opts->vram_bytes,
 		.max_contexts = MAX_CONTEXTS,
 		.max_queued = MAX_QUEUED,
+		.errands = &vgpu->errands,
 	};
 	int r = facet_sched_create(&cfg, &vgpu->sched, err);
 
@@ -67,6 +68,7 @@ static int create_transport(struct facet_vgpu *vgpu, struct facet_vgpu_fds *fds,
 		.device_config = { .sched = vgpu->sched, .display = vgpu->display },
 		.listen_fd = facet_steal_fd(&fds->listen),
 		.fd = facet_steal_fd(&fds->connected),
+		.errands = &vgpu->errands,
 		.adopt = fds->adopted ? &fds->adopt : NULL,
 	};
 
@@ -86,6 +88,8 @@ int facet_vgpu_init(struct facet_vgpu *vgpu, const struct facet_vgpu_options *op
 		.sandbox = sandbox,
 		.started_ns = ts.tv_sec * 1000000000ULL + ts.tv_nsec,
 	};
+	facet_errands_init(&vgpu->errands);
+	pthread_mutex_lock(&vgpu->errands.lock);
 	facet_refresh_init(&vgpu->refresh);
 	r = sd_event_new(&vgpu->event);
 	if (r < 0)
@@ -106,11 +110,14 @@ int facet_vgpu_init(struct facet_vgpu *vgpu, const struct facet_vgpu_options *op
 
 void facet_vgpu_fini(struct facet_vgpu *vgpu)
 {
+	vgpu->errands.closed = true;
 	facet_varlink_server_destroy(vgpu->control);
 	facet_transport_destroy(vgpu->transport);
+	pthread_mutex_unlock(&vgpu->errands.lock);
 	facet_sched_destroy(vgpu->sched);
 	facet_capturer_destroy(vgpu->capturer);
 	facet_engine_destroy(vgpu->engine);
 	facet_display_destroy(vgpu->display);
 	sd_event_unref(vgpu->event);
+	facet_errands_fini(&vgpu->errands);
 }

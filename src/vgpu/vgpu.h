@@ -45,6 +45,7 @@ struct facet_vgpu {
 	unsigned int handovers; /* of the transport, when the watchers were told */
 	struct facet_varlink_call *watchers[FACET_HANDOVER_WATCHERS];
 
+	struct facet_errands errands; /* locked from init to fini, but while the loop waits */
 	sd_event *event;
 	struct facet_display *display;
 	struct facet_engine *engine;

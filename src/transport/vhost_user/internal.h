@@ -26,6 +26,8 @@ enum vu_event {
 
 /* A ring runs while it has somebody to kick it, is enabled, and was described. */
 struct vu_ring {
+	struct facet_errand kicked;
+	struct vhost_user *vu;
 	struct facet_queue *queue;
 	int kick_fd;
 	bool enabled;
@@ -45,6 +47,7 @@ struct vhost_user {
 	struct facet_device *device;
 	struct facet_display *display; /* borrowed; NULL: none */
 	int epoll_fd, listen_fd, again_fd;
+	struct facet_errands *errands; /* borrowed; NULL: none */
 
 	struct vu_channel front, back;
 	uint64_t protocol_features, features;

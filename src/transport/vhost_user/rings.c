@@ -2,6 +2,7 @@
 /* rings.c - the state of each vring, and its kicks. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/epoll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -9,6 +10,37 @@
 #include "transport/vhost_user/internal.h"
 
 /* #syscalls fstat newfstatat fcntl read write close */
+
+static void run_kicked(struct facet_errand *errand)
+{
+	struct vu_ring *ring = facet_container_of(errand, struct vu_ring, kicked);
+
+	vu_ring_kicked(ring->vu, (unsigned int)(ring - ring->vu->rings));
+}
+
+/* By an idle engine thread first, if there is one. */
+static int watch_kicks(struct vhost_user *vu, struct vu_ring *ring)
+{
+	struct epoll_event event = {
+		.events = EPOLLIN,
+		.data.u64 = VU_EVENT_KICK + (unsigned int)(ring - vu->rings),
+	};
+
+	if (facet_errands_offer(vu->errands, ring->kick_fd, &ring->kicked))
+		event.events |= EPOLLEXCLUSIVE;
+	if (epoll_ctl(vu->epoll_fd, EPOLL_CTL_ADD, ring->kick_fd, &event) == 0)
+		return 0;
+	facet_errands_withdraw(vu->errands, ring->kick_fd);
+	return -errno;
+}
+
+static void unwatch_kicks(struct vhost_user *vu, struct vu_ring *ring)
+{
+	if (ring->kick_fd < 0)
+		return;
+	facet_errands_withdraw(vu->errands, ring->kick_fd);
+	vu_unwatch(vu, ring->kick_fd);
+}
 
 int vu_rings_create(struct vhost_user *vu)
 {
@@ -19,6 +51,8 @@ int vu_rings_create(struct vhost_user *vu)
 		return -E2BIG;
 	for (; vu->ring_count < virtio->queue_count; vu->ring_count++) {
 		vu->rings[vu->ring_count].kick_fd = -1;
+		vu->rings[vu->ring_count].vu = vu;
+		vu->rings[vu->ring_count].kicked.run = run_kicked;
 		r = facet_queue_create(vu->memory, virtio->queue_size,
 				       &vu->rings[vu->ring_count].queue);
 		if (r < 0)
@@ -120,7 +154,7 @@ void vu_ring_kicked(struct vhost_user *vu, unsigned int index)
 	if (read(ring->kick_fd, &count, sizeof(count)) < 0 && errno != EAGAIN) {
 		/* Nothing that can be waited for: it would keep us busy for ever. */
 		vu_complain(vu, "the kick descriptor of queue %u cannot be read: %m", index);
-		vu_unwatch(vu, ring->kick_fd);
+		unwatch_kicks(vu, ring);
 		return;
 	}
 	serve(vu, index);
@@ -130,7 +164,7 @@ static void stop(struct vhost_user *vu, struct vu_ring *ring)
 {
 	if (!facet_queue_running(ring->queue))
 		return;
-	vu_unwatch(vu, ring->kick_fd);
+	unwatch_kicks(vu, ring);
 	facet_queue_stop(ring->queue);
 	ring->again = false;
 }
@@ -140,7 +174,6 @@ static void update(struct vhost_user *vu, struct vu_ring *ring)
 {
 	bool negotiated = vu->features & VU_BIT(VHOST_USER_F_PROTOCOL_FEATURES);
 	bool want = ring->kick_fd >= 0 && (ring->enabled || !negotiated);
-	unsigned int index = (unsigned int)(ring - vu->rings);
 
 	if (want == facet_queue_running(ring->queue))
 		return;
@@ -150,8 +183,9 @@ static void update(struct vhost_user *vu, struct vu_ring *ring)
 	}
 	if (facet_queue_start(ring->queue) < 0)
 		return; /* not described yet */
-	if (vu_watch(vu, ring->kick_fd, VU_EVENT_KICK + index) < 0) {
-		vu_complain(vu, "the kick descriptor of queue %u cannot be waited for", index);
+	if (watch_kicks(vu, ring) < 0) {
+		vu_complain(vu, "the kick descriptor of queue %u cannot be waited for",
+			    (unsigned int)(ring - vu->rings));
 		facet_queue_stop(ring->queue);
 		return;
 	}

@@ -339,6 +339,7 @@ static int vu_create(const struct facet_transport_config *cfg, struct facet_tran
 		return facet_error_set(err, -ENOMEM, "no memory for a vhost-user transport");
 	vu->transport.ops = &facet_vhost_user_transport;
 	vu->display = cfg->device_config.display;
+	vu->errands = cfg->errands;
 	vu->listen_fd = cfg->listen_fd;
 	vu->epoll_fd = vu->again_fd = -1;
 	vu->front.fd = vu->back.fd = vu->sink_fd = vu->display_fd = -1;
