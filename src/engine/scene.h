@@ -25,6 +25,8 @@ struct facet_resource {
 		flags;
 	uint8_t *pixels; /* NULL: the renderer has it */
 	struct facet_backing *backing;
+	unsigned int transfers; /* between the renderer and the backing, while few */
+	struct iovec window;    /* the backing in one piece; NULL: there is none */
 	bool export_tried; /* once is enough: guests flip between the same few resources */
 	struct facet_dmabuf dmabuf;
 };

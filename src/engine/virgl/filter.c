@@ -40,11 +40,16 @@ static void decode(const uint32_t *words, struct facet_virgl_transfer *ret)
 	ret->size = 0;
 }
 
+/* Of the resource whose guest memory the command will read or write; counted as a use of it. */
 static uint64_t backing_size(struct facet_virgl *virgl, uint32_t id)
 {
-	const struct facet_resource *res = facet_scene_find(&virgl->scene, id);
+	struct facet_resource *res = facet_scene_find(&virgl->scene, id);
 
-	return res && res->backing ? res->backing->size : 0;
+	if (!res || !res->backing)
+		return 0;
+	if (!res->pixels)
+		facet_virgl_count_transfer(virgl, res);
+	return res->backing->size;
 }
 
 static bool is_sane(struct facet_virgl *virgl, uint32_t command, const uint32_t *words,

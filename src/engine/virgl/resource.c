@@ -255,6 +255,7 @@ int facet_virgl_transfer(struct facet_virgl *virgl, struct facet_job *job)
 	transfer.size = res->backing->size;
 	if (!facet_virgl_transfer_is_sane(res, &transfer))
 		return -EINVAL;
+	facet_virgl_count_transfer(virgl, res);
 	return transfer_by_renderer(job, &transfer, context);
 }
 
@@ -331,6 +332,7 @@ static void detach_backing(struct facet_scene *scene, struct facet_resource *res
 	int count;
 
 	virgl_renderer_resource_detach_iov((int)res->id, &iov, &count);
+	facet_virgl_close_window(of(scene), res);
 }
 
 static void unref(struct facet_scene *scene, struct facet_resource *res)

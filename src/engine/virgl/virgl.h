@@ -43,7 +43,8 @@ struct facet_virgl {
 	uint32_t formats[16];           /* bits: virgl formats that can have storage */
 
 	struct facet_list contexts;
-	unsigned int sub_count; /* sub-contexts, of all contexts */
+	unsigned int sub_count;     /* sub-contexts, of all contexts */
+	unsigned int window_pieces; /* of all windows */
 	struct facet_fences fences;
 };
 
@@ -89,6 +90,12 @@ struct facet_virgl_subs {
 /* filter.c: 0; -EINVAL or -ENOMEM when the stream must not reach the library. */
 int facet_virgl_check_commands(struct facet_virgl *virgl, struct facet_virgl_subs *subs,
 			       const uint32_t *words, size_t count);
+
+/* window.c */
+/* The renderer is about to use the backing of a resource that it has. */
+void facet_virgl_count_transfer(struct facet_virgl *virgl, struct facet_resource *res);
+/* The renderer has let go of the backing. */
+void facet_virgl_close_window(struct facet_virgl *virgl, struct facet_resource *res);
 
 /* resource.c */
 /* A copy between a resource and @size bytes of memory, whoever asks for it. */
