@@ -27,7 +27,7 @@ struct facet_resource {
 	struct facet_backing *backing;
 	unsigned int transfers; /* between the renderer and the backing, while few */
 	struct iovec window;    /* the backing in one piece; NULL: there is none */
-	bool export_tried; /* once is enough: guests flip between the same few resources */
+	bool export_tried;      /* once is enough: guests flip between the same few resources */
 	struct facet_dmabuf dmabuf;
 };
 
