@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The demo's scene: a turning torus over a gradient, with the machine's name, on one output. */
+/* The demo's scene: a turning torus over drifting veils, with the machine's name, on one output. */
 
 #include "common.h"
 
@@ -28,11 +28,28 @@ static const char back_vertex[] =
 	"varying vec2 at;\n"
 	"void main() { at = corner * 0.5 + 0.5; gl_Position = vec4(corner, 0.0, 1.0); }\n";
 
+/*
+ * Bends the plane again and again, each time more finely: the more often, the longer the GPU works
+ * for a frame. Not at all: the background is a plain gradient.
+ */
 static const char back_fragment[] =
 	"precision highp float;\n"
 	"uniform vec3 top, bottom;\n"
+	"uniform float detail, time;\n"
 	"varying vec2 at;\n"
-	"void main() { gl_FragColor = vec4(mix(bottom, top, at.y), 1.0); }\n";
+	"void main() {\n"
+	"	vec2 p = at * vec2(4.0, 3.0);\n"
+	"	for (int i = 1; i <= 512; i++) {\n"
+	"		float f = float(i);\n"
+	"		if (f > detail)\n"
+	"			break;\n"
+	"		p.x += 0.7 / f * sin(f * p.y + time * 0.4 + 0.3 * f);\n"
+	"		p.y += 0.7 / f * cos(f * p.x + time * 0.3 + 0.5 * f);\n"
+	"	}\n"
+	"	float veil = detail > 0.0 ? 0.5 + 0.5 * sin(2.0 * (p.x + p.y)) : 0.0;\n"
+	"	vec3 colour = mix(bottom, top, at.y);\n"
+	"	gl_FragColor = vec4(mix(colour, bottom + 0.12, 0.45 * veil * veil), 1.0);\n"
+	"}\n";
 
 static const char torus_vertex[] = "attribute vec3 position;\n"
 				   "attribute vec3 normal;\n"
@@ -73,6 +90,7 @@ struct scene {
 	uint32_t width, height;
 	GLuint back, torus, text;
 	GLuint back_buffer, text_buffer, texture;
+	float detail;
 	struct mesh mesh;
 };
 
@@ -170,6 +188,8 @@ static void draw(const struct scene *s, float angle)
 	glUseProgram(s->back);
 	set_colour(s->back, "top", s->theme->top);
 	set_colour(s->back, "bottom", s->theme->bottom);
+	glUniform1f(glGetUniformLocation(s->back, "detail"), s->detail);
+	glUniform1f(glGetUniformLocation(s->back, "time"), angle);
 	draw_flat(s->back_buffer, 2, 3);
 
 	glEnable(GL_DEPTH_TEST);
@@ -206,14 +226,14 @@ static void scene_open(struct scene *s, const char *name)
 
 struct options {
 	const char *name;
-	unsigned int theme, output, frames;
+	unsigned int theme, output, frames, detail;
 	uint32_t width, height;
 	double seconds;
 };
 
 static void run(const struct options *o)
 {
-	struct scene scene = { .theme = &themes[o->theme] };
+	struct scene scene = { .theme = &themes[o->theme], .detail = (float)o->detail };
 	struct output out;
 	struct window window;
 	struct gl gl;
@@ -251,9 +271,9 @@ static void run(const struct options *o)
 	printf("scene=%s frames=%u fps_mean=%.1f\n", o->name, frames, frames / (now - first));
 }
 
-static const char usage[] =
-	"usage: facet-scene [--name TEXT] [--theme A|B] [--size WxH] [--output K]\n"
-	"                   [--seconds S | --frames N]";
+static const char usage[] = "usage: facet-scene [--name TEXT] [--theme A|B] [--size WxH] [--output "
+			    "K] [--detail 0..512]\n"
+			    "                   [--seconds S | --frames N]";
 
 static void take_option(struct options *o, int letter)
 {
@@ -270,6 +290,9 @@ static void take_option(struct options *o, int letter)
 	case 'o':
 		o->output = (unsigned int)strtoul(optarg, NULL, 10);
 		break;
+	case 'd':
+		o->detail = (unsigned int)strtoul(optarg, NULL, 10);
+		break;
 	case 'f':
 		o->frames = (unsigned int)strtoul(optarg, NULL, 10);
 		break;
@@ -284,9 +307,9 @@ static void take_option(struct options *o, int letter)
 int main(int argc, char **argv)
 {
 	static const struct option longs[] = {
-		{ "name", 1, NULL, 'n' },   { "theme", 1, NULL, 't' },  { "size", 1, NULL, 'w' },
-		{ "output", 1, NULL, 'o' }, { "frames", 1, NULL, 'f' }, { "seconds", 1, NULL, 's' },
-		{ NULL, 0, NULL, 0 },
+		{ "name", 1, NULL, 'n' },    { "theme", 1, NULL, 't' },  { "size", 1, NULL, 'w' },
+		{ "output", 1, NULL, 'o' },  { "detail", 1, NULL, 'd' }, { "frames", 1, NULL, 'f' },
+		{ "seconds", 1, NULL, 's' }, { NULL, 0, NULL, 0 },
 	};
 	struct options o = { .name = "facet", .seconds = 10 };
 	int letter;
