@@ -48,28 +48,40 @@ facet_vtime facet_arbiter_vtime(struct facet_arbiter *arbiter)
 }
 
 /*
- * Back in the competition. A debt was paid by others' use meanwhile, or by the time that passed,
- * whichever is more. A claim is kept up to CREDIT_NS, or what of a larger one (it had to wait for
- * somebody's long draw) time has left of it.
+ * Out of the competition, time pays debts and wears off claims. A debt was paid by others' use,
+ * too: what is left is the least of both, but the member is not given more than what time makes.
  */
-static void join(struct facet_member *member, uint64_t now_ns)
+static void rest(struct facet_member *member, uint64_t now_ns)
+{
+	int64_t most = (int64_t)1 << 60, debt;
+	int64_t passed = now_ns <= member->left_ns ? 0
+			 : now_ns - member->left_ns < (1ULL << 60)
+				 ? (int64_t)(now_ns - member->left_ns)
+				 : most;
+	facet_vtime lead = member->vtime - facet_arbiter_vtime(member->arbiter);
+
+	if (member->ahead > 0)
+		member->ahead -= member->ahead < passed ? member->ahead : passed;
+	else
+		member->ahead += -member->ahead < passed ? -member->ahead : passed;
+	debt = member->ahead > 0 ? member->ahead : 0;
+	if (lead > debt)
+		member->vtime -= lead - debt < passed ? lead - debt : passed;
+	member->left_ns = now_ns > member->left_ns ? now_ns : member->left_ns;
+}
+
+/*
+ * Back in the competition, with a claim of up to CREDIT_NS, or with what is left of a larger one:
+ * it had to wait for somebody's long draw, and has not got its turn yet.
+ */
+static void join(struct facet_member *member)
 {
 	struct facet_arbiter *arbiter = member->arbiter;
-	facet_vtime now = facet_arbiter_vtime(arbiter), lead = member->vtime - now;
-	facet_vtime away = now_ns > member->left_ns ? now_ns - member->left_ns : 0;
+	int64_t claim = -member->ahead > CREDIT_NS ? -member->ahead : CREDIT_NS;
+	facet_vtime oldest = facet_arbiter_vtime(arbiter) - claim;
 
-	if (lead > 0) {
-		facet_vtime debt = member->ahead > away ? member->ahead - away : 0;
-
-		if (lead > debt)
-			lead = lead - away > debt ? lead - away : debt;
-	} else {
-		facet_vtime claim = -member->ahead - away;
-
-		claim = claim > CREDIT_NS ? claim : CREDIT_NS;
-		lead = lead < -claim ? -claim : lead;
-	}
-	member->vtime = now + lead;
+	if (member->vtime < oldest)
+		member->vtime = oldest;
 	member->competes = true;
 	arbiter->competing += member->part;
 	facet_heap_push(&arbiter->slowest, &member->slow, member->vtime);
@@ -101,7 +113,7 @@ void facet_member_place(struct facet_member *member, uint64_t now_ns)
 	uint64_t turns_ns = facet_bucket_turns_ns(&member->bucket, now_ns);
 
 	if (competes && !member->competes) {
-		join(member, now_ns);
+		join(member);
 	} else if (!competes && member->competes) {
 		leave(member, now_ns);
 	} else if (competes) {
@@ -154,6 +166,8 @@ static void charge(struct facet_member *member, uint64_t used_ns)
 	if (!member->competes && vtime > member->vtime)
 		member->ahead += (int64_t)(vtime - member->vtime);
 	member->vtime = vtime;
+	if (member->competes)
+		facet_heap_update(&arbiter->slowest, &member->slow, vtime);
 }
 
 /*
@@ -162,7 +176,7 @@ static void charge(struct facet_member *member, uint64_t used_ns)
  */
 static bool owes(const struct facet_member *member, bool used)
 {
-	facet_vtime lead = member->vtime - member->arbiter->now;
+	facet_vtime lead = member->vtime - facet_arbiter_vtime(member->arbiter);
 	int64_t window = (int64_t)member->window;
 
 	return member->owing ? lead > window / 2 : used && lead > window;
@@ -179,6 +193,8 @@ void facet_member_observe(struct facet_member *member, uint64_t now_ns, uint64_t
 	account(member, now_ns);
 	member->used_ns += used;
 	used = used > most ? most : used;
+	if (!member->competes && (!used || !member->watched))
+		rest(member, now_ns);
 	facet_bucket_use(&member->bucket, now_ns, used);
 	charge(member, used);
 	member->backlogged = backlogged;

@@ -47,8 +47,8 @@ struct facet_member {
 	struct facet_bucket bucket;
 
 	facet_vtime vtime;
-	int64_t ahead;    /* of the others' when it left the competition */
-	uint64_t left_ns; /* when that was */
+	int64_t ahead;    /* of the others when it left the competition, less what time paid */
+	uint64_t left_ns; /* ahead is of this time */
 	uint64_t used_ns;
 	uint64_t seen_ns, throttled_ns;
 	bool backlogged, watched, owing, competes, open;

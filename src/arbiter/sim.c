@@ -186,7 +186,7 @@ static void idle(struct sim *sim, uint64_t ns)
 }
 
 /* Hands out @capacity among those that can still use some of it; returns what is left. */
-static uint64_t hand_out(struct sim *sim, uint64_t capacity)
+static uint64_t hand_out(struct sim *sim, uint64_t capacity, bool by_lots)
 {
 	uint64_t weights = 0, given = capacity;
 
@@ -194,7 +194,8 @@ static uint64_t hand_out(struct sim *sim, uint64_t capacity)
 		struct sim_guest *guest = &sim->guests[i];
 
 		guest->weight = 0;
-		if (runs(guest) && guest->slice_used_ns < threads(sim, guest) * sim->slice_ns)
+		if (!(by_lots && guest->unlucky) && runs(guest) &&
+		    guest->slice_used_ns < threads(sim, guest) * sim->slice_ns)
 			guest->weight = threads(sim, guest) * (512 + below(sim, 1025));
 		weights += guest->weight;
 	}
@@ -211,6 +212,19 @@ static uint64_t hand_out(struct sim *sim, uint64_t capacity)
 	return capacity;
 }
 
+/* A kernel whose time slices are long: as many guests as there are units, by chance. */
+static void draw_lots(struct sim *sim)
+{
+	size_t running = 0;
+
+	if (!sim->quantum_ns || sim->now_ns % sim->quantum_ns)
+		return;
+	for (size_t i = 0; i < sim->count; i++)
+		running += runs(&sim->guests[i]);
+	for (size_t i = 0; i < sim->count; i++)
+		sim->guests[i].unlucky = below(sim, running) >= sim->eus;
+}
+
 static void slice(struct sim *sim)
 {
 	uint64_t left = sim->eus * (sim->slice_ns - sim->slice_ns * sim->foreign_ppm / 1000000);
@@ -220,9 +234,11 @@ static void slice(struct sim *sim)
 		arrive(sim, &sim->guests[i]);
 		sim->guests[i].slice_used_ns = 0;
 	}
+	draw_lots(sim);
+	left = hand_out(sim, left, true);
 	do {
 		before = left;
-		left = hand_out(sim, left);
+		left = hand_out(sim, left, false);
 	} while (left && left < before);
 	idle(sim, left);
 }

@@ -40,7 +40,7 @@ struct sim_guest {
 	uint64_t pause_until_ns;
 	uint64_t waits_since_ns, longest_wait_ns; /* with work, without a unit */
 	uint64_t weight, slice_used_ns;
-	bool started;
+	bool started, unlucky;
 	uint64_t batches, changes;
 	uint64_t *samples; /* used_ns at each ms */
 };
@@ -52,6 +52,7 @@ struct sim {
 	unsigned int eus;
 	uint64_t slice_ns, end_ns, now_ns, next_ns;
 	uint32_t foreign_ppm; /* of each unit's time goes to processes that are none of ours */
+	uint64_t quantum_ns;  /* few guests at a time have the units, for so long; 0: all at once */
 	bool rings_idle;      /* guests wake the arbiter also when they have no more work */
 	bool no_idle;         /* nobody tells the arbiter of idle units */
 	uint64_t lateness_ns; /* of the arbiter's wakeups, at most */
