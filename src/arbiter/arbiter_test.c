@@ -138,6 +138,7 @@ static void extremes_have_a_part(void **state)
 	assert_int_equal(facet_member_entitled_ppm(members[0]), 0); /* rounded */
 	for (size_t i = 0; i < 3; i++)
 		facet_member_observe(members[i], 1, 0, true);
+	facet_arbiter_step(arbiter, 1, count_change, &next_ns);
 	for (uint64_t now = 1; now < 15; now++) {
 		for (size_t i = 0; i < 3; i++)
 			facet_member_observe(members[i], now << 60, i ? now : used * now, true);
@@ -416,6 +417,7 @@ static void who_is_removed_while_closed_leaves_nothing(void **state)
 
 	facet_member_observe(f->a, f->now, 0, true);
 	facet_member_observe(f->b, f->now, 0, true);
+	step(f);
 	facet_member_observe(f->a, f->now += 50 * MS, 50 * MS, true);
 	step(f);
 	assert_false(facet_member_open(f->a));
@@ -437,6 +439,7 @@ static void long_idle_pays_debt_and_hoards_nothing(void **state)
 
 	facet_member_observe(f->a, f->now, 0, true);
 	facet_member_observe(f->b, f->now, 0, true);
+	step(f);
 	facet_member_observe(f->a, f->now += 80 * MS, 80 * MS, true);
 	step(f);
 	assert_false(facet_member_open(f->a));
@@ -458,6 +461,7 @@ static void long_idle_pays_debt_and_hoards_nothing(void **state)
 	assert_true(facet_member_open(f->a));
 	/* A second: nothing is owed, and not more than 50 ms are kept. */
 	facet_member_observe(f->b, f->now, 62 * MS, false);
+	step(f);
 	facet_member_observe(f->a, f->now += 1000ULL * MS, 1080ULL * MS, true);
 	facet_member_observe(f->b, f->now, 62 * MS, true);
 	step(f);

@@ -14,7 +14,7 @@
  */
 enum {
 	RATE_BITS = 32,
-	WINDOW_NS = 24000000, /* virtual: a lead that closes; half of it opens again */
+	WINDOW_NS = 16000000, /* virtual: a lead that closes; half of it opens again */
 	GRAIN_NS = 500000,    /* of the whole GPU: a lead that is not worth closing for */
 	CREDIT_NS = 50000000, /* virtual: what who was idle may claim */
 	DEBT_NS = 1000000000, /* of the whole GPU: more is not paid back */
@@ -44,42 +44,62 @@ facet_vtime facet_arbiter_vtime(struct facet_arbiter *arbiter)
 
 	if (top)
 		arbiter->now = top->key > arbiter->least ? top->key : arbiter->least;
+	if (arbiter->base < arbiter->now)
+		arbiter->base = arbiter->now;
+	if (arbiter->base > arbiter->now + CREDIT_NS)
+		arbiter->base = arbiter->now + CREDIT_NS;
 	return arbiter->now;
 }
 
 /*
- * Out of the competition, time pays debts and wears off claims. A debt was paid by others' use,
- * too: what is left is the least of both, but the member is not given more than what time makes.
+ * Out of the competition, time pays debts and wears off claims; not that of a member which works
+ * all the same, only is not seen to.
  */
-static void rest(struct facet_member *member, uint64_t now_ns)
+static void rest(struct facet_member *member, uint64_t now_ns, bool works)
 {
-	int64_t most = (int64_t)1 << 60, debt;
-	int64_t passed = now_ns <= member->left_ns ? 0
-			 : now_ns - member->left_ns < (1ULL << 60)
-				 ? (int64_t)(now_ns - member->left_ns)
-				 : most;
-	facet_vtime lead = member->vtime - facet_arbiter_vtime(member->arbiter);
+	const uint64_t most = 1ULL << 60;
+	uint64_t passed = now_ns > member->left_ns ? now_ns - member->left_ns : 0;
+	int64_t ns = (int64_t)(passed < most ? passed : most);
 
+	member->left_ns += passed;
+	if (works)
+		return;
+	member->rested = ns < (int64_t)most - member->rested ? member->rested + ns : (int64_t)most;
 	if (member->ahead > 0)
-		member->ahead -= member->ahead < passed ? member->ahead : passed;
+		member->ahead -= member->ahead < ns ? member->ahead : ns;
 	else
-		member->ahead += -member->ahead < passed ? -member->ahead : passed;
-	debt = member->ahead > 0 ? member->ahead : 0;
-	if (lead > debt)
-		member->vtime -= lead - debt < passed ? lead - debt : passed;
-	member->left_ns = now_ns > member->left_ns ? now_ns : member->left_ns;
+		member->ahead += -member->ahead < ns ? -member->ahead : ns;
+}
+
+/*
+ * A debt was paid by others' use, too: what is left is the least of both, but the member is not
+ * given more than what time makes.
+ */
+static void settle_debt(struct facet_member *member)
+{
+	struct facet_arbiter *arbiter = member->arbiter;
+	int64_t debt = member->ahead > 0 ? member->ahead : 0;
+	facet_vtime more;
+
+	facet_arbiter_vtime(arbiter);
+	more = member->vtime - arbiter->base - debt;
+	if (more > 0)
+		member->vtime -= more < member->rested ? more : member->rested;
+	member->rested = 0;
 }
 
 /*
  * Back in the competition, with a claim of up to CREDIT_NS, or with what is left of a larger one:
- * it had to wait for somebody's long draw, and has not got its turn yet.
+ * it had to wait for somebody's long draw, and has not got its turn yet. Many that come back do not
+ * push each other's claims back further: these count from the base.
  */
 static void join(struct facet_member *member)
 {
 	struct facet_arbiter *arbiter = member->arbiter;
-	int64_t claim = -member->ahead > CREDIT_NS ? -member->ahead : CREDIT_NS;
-	facet_vtime oldest = facet_arbiter_vtime(arbiter) - claim;
+	facet_vtime waited = facet_arbiter_vtime(arbiter) + member->ahead;
+	facet_vtime oldest = arbiter->base - CREDIT_NS;
 
+	oldest = oldest < waited ? oldest : waited;
 	if (member->vtime < oldest)
 		member->vtime = oldest;
 	member->competes = true;
@@ -174,12 +194,12 @@ static void charge(struct facet_member *member, uint64_t used_ns)
  * Seen without work, and yet it used what it has no right to: tiny batches, between looks. It is
  * held to compete until that is paid back.
  */
-static bool owes(const struct facet_member *member, bool used)
+static bool owes(const struct facet_member *member)
 {
 	facet_vtime lead = member->vtime - facet_arbiter_vtime(member->arbiter);
 	int64_t window = (int64_t)member->window;
 
-	return member->owing ? lead > window / 2 : used && lead > window;
+	return member->owing ? lead > window / 2 : member->used && lead > window;
 }
 
 void facet_member_observe(struct facet_member *member, uint64_t now_ns, uint64_t used_ns,
@@ -193,16 +213,42 @@ void facet_member_observe(struct facet_member *member, uint64_t now_ns, uint64_t
 	account(member, now_ns);
 	member->used_ns += used;
 	used = used > most ? most : used;
-	if (!member->competes && (!used || !member->watched))
-		rest(member, now_ns);
+	if (!member->competes)
+		rest(member, now_ns, used && member->watched);
 	facet_bucket_use(&member->bucket, now_ns, used);
 	charge(member, used);
 	member->backlogged = backlogged;
+	member->used = used;
 	arbiter->watched -= member->watched;
 	member->watched = backlogged || used;
 	arbiter->watched += member->watched;
-	member->owing = owes(member, used);
-	facet_member_place(member, now_ns);
+	facet_list_remove(&member->observed);
+	facet_list_append(&arbiter->observed, &member->observed);
+}
+
+/*
+ * Not before all are observed: who comes now does not compete with what others used before. Those
+ * that go go first.
+ */
+void facet_arbiter_place_observed(struct facet_arbiter *arbiter, uint64_t now_ns)
+{
+	struct facet_list come, *link;
+
+	facet_list_init(&come);
+	while ((link = facet_list_pop(&arbiter->observed))) {
+		struct facet_member *member =
+			facet_container_of(link, struct facet_member, observed);
+
+		if (!member->competes)
+			settle_debt(member);
+		member->owing = owes(member);
+		if (!member->competes && (member->backlogged || member->owing))
+			facet_list_append(&come, link);
+		else
+			facet_member_place(member, now_ns);
+	}
+	while ((link = facet_list_pop(&come)))
+		facet_member_place(facet_container_of(link, struct facet_member, observed), now_ns);
 }
 
 /* The member's part is another one: leads are use, so they are other virtual times now. */
@@ -311,6 +357,7 @@ int facet_member_add(struct facet_arbiter *arbiter, const struct facet_share *sh
 	member->open = true;
 	facet_bucket_init(&member->bucket, arbiter->eus);
 	facet_list_init(&member->pending);
+	facet_list_init(&member->observed);
 	member->index = arbiter->count;
 	arbiter->claims[arbiter->count++] = &member->claim;
 	disturb(arbiter);
@@ -334,6 +381,7 @@ void facet_member_remove(struct facet_member *member)
 		leave(member, member->seen_ns);
 	facet_heap_remove(&arbiter->timers, &member->timer);
 	facet_list_remove(&member->pending);
+	facet_list_remove(&member->observed);
 	arbiter->watched -= member->watched;
 	last->index = member->index;
 	arbiter->claims[member->index] = &last->claim;

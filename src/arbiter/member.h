@@ -24,12 +24,14 @@ struct facet_arbiter {
 	 * one that opens it).
 	 */
 	struct facet_heap slowest, leaders, closed;
-	struct facet_heap timers;  /* of buckets: when they turn */
-	struct facet_list pending; /* gates that are not as they should be for other reasons */
-	uint64_t competing;        /* sum of the parts of those that compete */
-	size_t watched;            /* were seen to work: backlogged, or having used something */
-	facet_vtime now;           /* virtual: of the slowest; the last one when nobody competes */
-	facet_vtime least;         /* whoever is slower is taken to be here: surplus */
+	struct facet_heap timers;   /* of buckets: when they turn */
+	struct facet_list observed; /* since the last step: to be placed */
+	struct facet_list pending;  /* gates that are not as they should be for other reasons */
+	uint64_t competing;         /* sum of the parts of those that compete */
+	size_t watched;             /* were seen to work: backlogged, or having used something */
+	facet_vtime now;            /* virtual: of the slowest; the last one when nobody competes */
+	facet_vtime base;  /* claims are counted from here; as @now, but not set back by them */
+	facet_vtime least; /* whoever is slower is taken to be here: surplus */
 	struct facet_surplus surplus;
 	uint64_t stepped_ns;
 };
@@ -49,11 +51,12 @@ struct facet_member {
 	facet_vtime vtime;
 	int64_t ahead;    /* of the others when it left the competition, less what time paid */
 	uint64_t left_ns; /* ahead is of this time */
+	int64_t rested;   /* since the last step, ns */
 	uint64_t used_ns;
 	uint64_t seen_ns, throttled_ns;
-	bool backlogged, watched, owing, competes, open;
+	bool backlogged, watched, used, owing, competes, open;
 	struct facet_heap_node slow, gate, timer;
-	struct facet_list pending;
+	struct facet_list observed, pending;
 };
 
 /* Virtual time now; also sets arbiter->now. */
@@ -61,8 +64,9 @@ facet_vtime facet_arbiter_vtime(struct facet_arbiter *arbiter);
 /* Brings members' parts up to date; nothing to do is quick. */
 void facet_arbiter_settle(struct facet_arbiter *arbiter, uint64_t now_ns);
 
-/* Sorts a member into where its state says. */
+/* Sorts a member into where its state says; all that were observed since the last step. */
 void facet_member_place(struct facet_member *member, uint64_t now_ns);
+void facet_arbiter_place_observed(struct facet_arbiter *arbiter, uint64_t now_ns);
 /* Opens or closes; one that competes changes heaps. */
 void facet_member_turn(struct facet_member *member, bool open, uint64_t now_ns);
 

@@ -51,6 +51,7 @@ int facet_arbiter_create(unsigned int eus, enum facet_policy policy, struct face
 	arbiter->policy = policy;
 	arbiter->least = VTIME_NONE;
 	facet_list_init(&arbiter->pending);
+	facet_list_init(&arbiter->observed);
 	*ret = arbiter;
 	return 0;
 }
@@ -202,6 +203,7 @@ void facet_arbiter_step(struct facet_arbiter *arbiter, uint64_t now_ns,
 	facet_vtime now;
 
 	facet_arbiter_settle(arbiter, now_ns);
+	facet_arbiter_place_observed(arbiter, now_ns);
 	expire(arbiter, now_ns);
 	step_others(arbiter, now_ns, change);
 	now = quicken(arbiter, now_ns);

@@ -48,7 +48,8 @@ struct sim *sim_create(unsigned int eus, enum facet_policy policy, size_t guests
 	sim->lateness_ns = SIM_MS / 4;
 	sim->seed = 88172645463325252ULL;
 	sim->rings_idle = true;
-	assert(!facet_arbiter_create(eus, policy, &sim->arbiter));
+	if (facet_arbiter_create(eus, policy, &sim->arbiter))
+		abort();
 	return sim;
 }
 
@@ -71,16 +72,15 @@ void sim_join(struct sim *sim, size_t guest, const struct facet_share *share,
 	      const struct sim_load *load)
 {
 	struct sim_guest *g = &sim->guests[guest];
-	uint64_t used = g->used_ns;
 
 	g->load = *load;
 	g->share = *share;
+	g->joined_used_ns = g->used_ns;
 	g->left_ns = 0;
 	g->pause_until_ns = sim->now_ns;
 	g->waits_since_ns = sim->now_ns;
-	g->used_ns = used;
-	if (sim->arbiter)
-		assert(!facet_member_add(sim->arbiter, share, g, &g->member));
+	if (sim->arbiter && facet_member_add(sim->arbiter, share, g, &g->member))
+		abort();
 	sim->next_ns = sim->now_ns;
 }
 
@@ -263,7 +263,8 @@ static void look(struct sim *sim)
 			continue;
 		if (guest->load.seen_ppm && facet_member_open(guest->member))
 			seen = seen && below(sim, SIM_ALWAYS) < guest->load.seen_ppm;
-		facet_member_observe(guest->member, sim->now_ns, guest->used_ns, seen);
+		facet_member_observe(guest->member, sim->now_ns,
+				     guest->used_ns - guest->joined_used_ns, seen);
 	}
 	if (!sim->no_idle)
 		facet_arbiter_observe_idle(sim->arbiter, sim->now_ns, idle_as_told(sim));

@@ -37,6 +37,7 @@ struct sim_guest {
 	struct facet_share share;
 	struct facet_member *member; /* NULL: not there */
 	uint64_t used_ns, left_ns;   /* left of its batch */
+	uint64_t joined_used_ns;     /* used_ns when it joined */
 	uint64_t pause_until_ns;
 	uint64_t waits_since_ns, longest_wait_ns; /* with work, without a unit */
 	uint64_t weight, slice_used_ns;
