@@ -73,6 +73,9 @@ void *facet_member_owner(const struct facet_member *member);
 /*
  * What was seen of a member. @used_ns: EU-ns it used since it was added, never less than before.
  * @backlogged: it has work to do or under way. O(log n).
+ *
+ * Before a step, of every member that may have used something since the last one: a step takes
+ * those as one moment. One that is closed may be left out, unless its work could not be stopped.
  */
 void facet_member_observe(struct facet_member *member, uint64_t now_ns, uint64_t used_ns,
 			  bool backlogged);
@@ -83,7 +86,8 @@ void facet_arbiter_observe_idle(struct facet_arbiter *arbiter, uint64_t now_ns, 
 /*
  * Decides. Calls @change for each member whose gate is to be opened or closed, then at the latest
  * in *ret_next_ns (absolute; UINT64_MAX: not before something is observed) step again.
- * O(log n) for each change.
+ * O(log n) for each change and each member observed. Who has no work is open, unless it has a debt
+ * to pay first. @change must not call what changes the arbiter.
  */
 void facet_arbiter_step(struct facet_arbiter *arbiter, uint64_t now_ns,
 			void (*change)(struct facet_member *member, bool open),
