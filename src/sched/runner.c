@@ -207,6 +207,8 @@ static void *run(void *arg)
 	struct facet_sched *sched = arg;
 	unsigned int since_poll = 0;
 
+	/* From here: of another thread it would be a file in /proc. */
+	pthread_setname_np(pthread_self(), FACET_SCHED_THREAD);
 	facet_gate_enter(sched->meter.gate);
 	mallopt(M_TRIM_THRESHOLD, KEEP_BYTES);
 	mallopt(M_MMAP_THRESHOLD, KEEP_BYTES);
@@ -245,7 +247,6 @@ static int start_thread(struct facet_sched *sched)
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (r)
 		return -r;
-	pthread_setname_np(sched->thread, FACET_SCHED_THREAD);
 	return 0;
 }
 

@@ -131,6 +131,7 @@ static void *watch(void *arg)
 {
 	struct facet_gate *gate = arg;
 
+	pthread_setname_np(pthread_self(), "facet-gate");
 	while (!atomic_load(&gate->ending)) {
 		uint32_t open = FACET_SHARE_LOAD(gate->page->open);
 
@@ -151,7 +152,6 @@ static int start_thread(struct facet_gate *gate)
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (r)
 		return -r;
-	pthread_setname_np(gate->thread, "facet-gate");
 	return 0;
 }
 

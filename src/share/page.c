@@ -17,7 +17,11 @@
 /* #syscalls mmap munmap fstat newfstatat futex clock_gettime */
 
 _Static_assert(sizeof(struct facet_share_page) <= FACET_SHARE_BYTES, "one page");
-_Static_assert(offsetof(struct facet_share_page, closed_until_ns) % 8 == 0, "aligned");
+/* What a facetd of before an update, and tests, rely on; else the version has to change. */
+_Static_assert(offsetof(struct facet_share_page, open) == 16, "a layout of version 1");
+_Static_assert(offsetof(struct facet_share_page, backlog) == 88, "a layout of version 1");
+_Static_assert(offsetof(struct facet_share_page, wait) == 136, "a layout of version 1");
+_Static_assert(sizeof(struct facet_share_page) == 568, "a layout of version 1");
 
 enum {
 	/* Nobody can take the page from under our feet, or sign anything else away. */
