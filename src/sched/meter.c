@@ -50,6 +50,9 @@ static void tell_oldest(struct facet_meter *meter)
 void facet_meter_queued(struct facet_meter *meter, struct facet_job *job)
 {
 	facet_list_init(&job->running.link);
+	/* The GPU may work on when the engine thread is done with it: that is backlog, too. */
+	if (meter->gate && job->kind == FACET_JOB_SUBMIT)
+		job->fenced = true;
 	if (!facet_job_is_ours(job->kind))
 		facet_gate_arrived(meter->gate, 1);
 }

@@ -50,14 +50,17 @@ uint64_t facet_pace_step(struct facet_pace *pace, uint64_t now_ns, uint64_t used
 enum { FACET_STOP_THREADS = 256 };
 
 struct facet_stop_thread {
-	pid_t tid;
-	uint64_t used_ns; /* by its clock, when it was looked at last */
+	_Atomic pid_t tid; /* 0: a place that is free */
+	atomic_bool held;  /* its handler waits now */
+	bool found;        /* when the list was made */
+	uint64_t used_ns;  /* by its clock, when it was last sent a signal */
 };
 
 struct facet_stop_list {
 	int task_fd;
-	uint64_t seen; /* threads of the process, when the list was made */
-	unsigned int count, blocked;
+	uint64_t seen;        /* threads of the process, when the list was made */
+	unsigned int blocked; /* threads that the signal would not reach */
+	_Atomic unsigned int count;
 	struct facet_stop_thread threads[FACET_STOP_THREADS];
 };
 
@@ -72,6 +75,7 @@ void facet_stop_list_refresh(struct facet_stop_list *list, const char *engine_na
 struct facet_stop_point {
 	const struct facet_share_page *page;
 	const char *engine_name;
+	struct facet_stop_list *list;
 	atomic_bool released;
 	atomic_uint stops; /* threads that were held, ever */
 };
@@ -81,7 +85,7 @@ int facet_stop_install(struct facet_stop_point *point);
 void facet_stop_remove(void);
 /* The calling thread is the engine's. */
 void facet_stop_enter(void);
-/* Stops those that ran since they were looked at last. False: none did. Gate's thread. */
+/* Stops those that are not held and ran since. False: none did. Gate's thread. */
 bool facet_stop_running(struct facet_stop_list *list, const char *engine_name);
 
 #endif

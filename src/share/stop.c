@@ -17,10 +17,11 @@
 #include "base/preempt.h"
 #include "share/internal.h"
 
-/* #syscalls rt_sigaction rt_sigprocmask rt_sigreturn tgkill prctl getpid sched_yield futex */
+/* #syscalls gettid rt_sigaction rt_sigprocmask rt_sigreturn tgkill prctl getpid sched_yield futex
+ */
 
 enum {
-	/* What a thread may use between the look at its clock and its stop. */
+	/* A thread that waits for work is woken by the signal, and uses so much for its handler. */
 	SLIVER_NS = 50 * 1000,
 	NAME_BYTES = 16, /* of a thread's */
 };
@@ -69,22 +70,39 @@ static bool may_stop_thread(const struct facet_stop_point *point)
 	return prctl(PR_GET_NAME, name) == 0 && facet_stop_is_name(name, point->engine_name);
 }
 
+/* The gate's thread looks whether this one is held. NULL: it is not in the list any more. */
+static struct facet_stop_thread *own_place(struct facet_stop_list *list)
+{
+	const pid_t tid = (pid_t)syscall(SYS_gettid);
+
+	for (unsigned int i = 0; i < list->count; i++)
+		if (list->threads[i].tid == tid)
+			return &list->threads[i];
+	return NULL;
+}
+
 static void hold(struct facet_stop_point *point)
 {
 	const struct facet_share_page *page = point->page;
+	struct facet_stop_thread *place = NULL;
 	uint64_t now, until;
-	bool held = false;
 
 	while (!atomic_load(&point->released)) {
 		now = facet_share_now();
 		until = facet_share_closed_until(page, now);
 		if (!until)
-			return;
-		if (!held)
+			break;
+		if (!place) {
+			place = own_place(point->list);
+			if (!place)
+				return;
+			atomic_store(&place->held, true);
 			atomic_fetch_add(&point->stops, 1);
-		held = true;
+		}
 		facet_share_wait(&page->open, 0, until - now);
 	}
+	if (place)
+		atomic_store(&place->held, false);
 }
 
 static void on_signal(int sig, siginfo_t *info, void *context)
@@ -193,9 +211,12 @@ bool facet_stop_running(struct facet_stop_list *list, const char *engine_name)
 	for (unsigned int i = 0; i < list->count; i++) {
 		struct facet_stop_thread *thread = &list->threads[i];
 		struct timespec ts;
+		pid_t tid = thread->tid;
 		uint64_t used;
 
-		if (clock_gettime(clock_of(thread->tid), &ts) < 0) {
+		if (!tid || atomic_load(&thread->held))
+			continue;
+		if (clock_gettime(clock_of(tid), &ts) < 0) {
 			list->seen = 0; /* it is gone: another may have come for it */
 			continue;
 		}
@@ -203,7 +224,7 @@ bool facet_stop_running(struct facet_stop_list *list, const char *engine_name)
 		if (used - thread->used_ns < SLIVER_NS)
 			continue;
 		thread->used_ns = used;
-		syscall(SYS_tgkill, pid, thread->tid, FACET_STOP_SIGNAL);
+		syscall(SYS_tgkill, pid, tid, FACET_STOP_SIGNAL);
 		any = true;
 	}
 	return any;

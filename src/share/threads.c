@@ -86,6 +86,31 @@ bool facet_stop_is_name(const char *name, const char *engine_name)
 	       strcmp(name, engine_name) == 0;
 }
 
+/* A thread keeps its place: its handler may be waiting there. */
+static void keep(struct facet_stop_list *list, pid_t tid)
+{
+	struct facet_stop_thread *place = NULL;
+
+	for (unsigned int i = 0; i < FACET_STOP_THREADS; i++) {
+		struct facet_stop_thread *thread = &list->threads[i];
+
+		if (thread->tid == tid) {
+			thread->found = true;
+			return;
+		}
+		if (!thread->tid && !place)
+			place = thread;
+	}
+	if (!place)
+		return;
+	place->found = true;
+	place->used_ns = 0;
+	place->held = false;
+	place->tid = tid;
+	if (list->count <= (unsigned int)(place - list->threads))
+		list->count = (unsigned int)(place - list->threads) + 1;
+}
+
 static void add(struct facet_stop_list *list, const char *entry, const char *engine_name)
 {
 	struct thread_status status;
@@ -95,8 +120,8 @@ static void add(struct facet_stop_list *list, const char *entry, const char *eng
 		return;
 	if (status.blocks)
 		list->blocked++;
-	else if (list->count < FACET_STOP_THREADS)
-		list->threads[list->count++] = (struct facet_stop_thread){ .tid = status.tid };
+	else
+		keep(list, status.tid);
 }
 
 static void scan(struct facet_stop_list *list, const char *engine_name)
@@ -104,7 +129,9 @@ static void scan(struct facet_stop_list *list, const char *engine_name)
 	_Alignas(struct dirent64) char entries[4096];
 	ssize_t size;
 
-	list->count = list->blocked = 0;
+	list->blocked = 0;
+	for (unsigned int i = 0; i < list->count; i++)
+		list->threads[i].found = false;
 	lseek(list->task_fd, 0, SEEK_SET);
 	while ((size = getdents64(list->task_fd, entries, sizeof(entries))) > 0) {
 		for (ssize_t at = 0; at < size;) {
@@ -115,6 +142,9 @@ static void scan(struct facet_stop_list *list, const char *engine_name)
 			at += entry->d_reclen;
 		}
 	}
+	for (unsigned int i = 0; i < list->count; i++)
+		if (!list->threads[i].found)
+			list->threads[i].tid = 0;
 }
 
 void facet_stop_list_refresh(struct facet_stop_list *list, const char *engine_name)
