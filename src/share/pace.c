@@ -5,6 +5,7 @@
 enum {
 	PPM = 1000000,
 	MAX_EUS = 4096,
+	MIN_SHARE = 10000, /* less is used by what the process does for itself */
 	MIN_CLOSED_NS = FACET_NS_PER_MS,
 	MAX_CLOSED_NS = FACET_SHARE_MAX_CLOSED_MS * FACET_NS_PER_MS,
 	/* Time in which the bucket is full, and for which what was overdrawn is remembered. */
@@ -23,15 +24,23 @@ static int64_t income(uint64_t ns, uint64_t rate_ppm)
 	return (int64_t)(ns * rate_ppm / PPM);
 }
 
+/* In EU-ns a million ns; 0: nobody said what to keep to. */
+static uint64_t rate_of(uint32_t share_ppm, uint32_t eus)
+{
+	if (!share_ppm || !eus)
+		return 0;
+	share_ppm = share_ppm < MIN_SHARE ? MIN_SHARE : share_ppm > PPM ? PPM : share_ppm;
+	return (uint64_t)share_ppm * (eus < MAX_EUS ? eus : MAX_EUS);
+}
+
 uint64_t facet_pace_step(struct facet_pace *pace, uint64_t now_ns, uint64_t used_ns,
 			 uint32_t share_ppm, uint32_t eus)
 {
-	uint64_t rate =
-		(uint64_t)(share_ppm < PPM ? share_ppm : PPM) * (eus < MAX_EUS ? eus : MAX_EUS);
+	uint64_t rate = rate_of(share_ppm, eus);
 	uint64_t passed = now_ns - pace->at_ns, used = used_ns - pace->used_ns;
 	int64_t debt = income(DEBT_NS, rate), target;
 
-	if (!rate) /* nobody said what to keep to */
+	if (!rate)
 		return 0;
 	if (!pace->started)
 		passed = used = 0;
