@@ -18,6 +18,7 @@ struct facet_engine_config {
 	struct facet_display *display; /* where pictures go; borrowed */
 	const char *render_node;       /* path, or NULL: the software renderer */
 	int render_fd;                 /* already open (the sandbox has no /dev), or -1 */
+	unsigned int threads;          /* of the software renderer; 0: one a processor */
 };
 
 /* One capability set (virtio-gpu 5.7.6.8, GET_CAPSET_INFO). */
@@ -126,6 +127,12 @@ struct facet_job {
 	};
 
 	uint64_t queued_ns, started_ns; /* stamped by the scheduler: CLOCK_MONOTONIC */
+
+	struct { /* the scheduler's, from submit to done */
+		struct facet_list link;
+		void *sched;
+		void (*done)(struct facet_job *job, int status);
+	} running;
 
 	struct { /* the engine's, while it has the job */
 		uint32_t fence;

@@ -84,5 +84,5 @@ bool facet_idle_wait(struct facet_idle *idle, int timeout_ms)
 	n = epoll_wait(idle->epoll_fd, events, FACET_ARRAY_SIZE(events), timeout_ms);
 	for (int i = 0; i < n; i++)
 		serve(idle, events[i].data.ptr);
-	return n > 0;
+	return n != 0; /* a signal of the gate's is an event, too */
 }

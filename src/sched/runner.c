@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "sched/idle.h"
+#include "sched/meter.h"
 #include "sched/queue.h"
 #include "sched/quota.h"
 #include "sched/sched.h"
@@ -16,9 +17,9 @@
 /*
  * DOC: Theory of Operation
  *
- * One mutex guards the queue and the quotas; it is never held over a call out of this file. The
- * thread sleeps in idle.c. Who submits wakes it only if it said that it goes to sleep, so a busy
- * queue costs no system call.
+ * One mutex guards the queue, the quotas and the meter; it is never held over a call out of this
+ * room, but to ring the doorbell of an arbiter that asked for it. The thread sleeps in idle.c. Who
+ * submits wakes it only if it said that it goes to sleep, so a busy queue costs no system call.
  *
  * #syscalls poll ppoll futex clone clone3 set_robust_list rseq prctl
  * #syscalls rt_sigprocmask clock_gettime madvise mmap munmap mprotect exit sched_getaffinity
@@ -41,6 +42,7 @@ struct facet_sched {
 	pthread_mutex_t lock;
 	struct facet_job_queue queue;
 	struct facet_quota vram, contexts;
+	struct facet_meter meter;
 	bool sleeping, stopping;
 };
 
@@ -75,18 +77,49 @@ static enum next take(struct facet_sched *sched, struct facet_job **ret, int *re
 	return next;
 }
 
+/* The job's own done() is called when all is counted: the guest may send the next one from there.
+ */
+static void on_done(struct facet_job *job, int status)
+{
+	struct facet_sched *sched = job->running.sched;
+
+	pthread_mutex_lock(&sched->lock);
+	facet_meter_done(&sched->meter, job, now());
+	pthread_mutex_unlock(&sched->lock);
+	job->done = job->running.done;
+	job->done(job, status);
+}
+
+/* Waits until the job may begin. How long that took is a wait, not work. */
+static void begin(struct facet_sched *sched, struct facet_job *job)
+{
+	uint64_t popped = job->started_ns;
+	bool held = facet_meter_needs_gate(job->kind) && facet_gate_pass(sched->meter.gate);
+
+	if (held)
+		job->started_ns = now();
+	pthread_mutex_lock(&sched->lock);
+	sched->queue.wait_ns += job->started_ns - popped;
+	facet_meter_started(&sched->meter, job);
+	pthread_mutex_unlock(&sched->lock);
+}
+
 static void run_job(struct facet_sched *sched, struct facet_job *job, int status)
 {
 	const enum facet_job_kind kind = job->kind;
-	const uint64_t start = job->started_ns;
+	uint64_t start, end;
 
 	if (status) {
 		job->done(job, status);
 		return;
 	}
+	begin(sched, job);
+	start = job->started_ns;
 	facet_engine_execute(sched->engine, job);
+	end = now();
 	pthread_mutex_lock(&sched->lock);
-	facet_job_queue_ran(&sched->queue, kind, start, now());
+	facet_job_queue_ran(&sched->queue, kind, start, end);
+	facet_meter_executed(&sched->meter, kind, end - start);
 	pthread_mutex_unlock(&sched->lock);
 }
 
@@ -136,8 +169,9 @@ static void *run(void *arg)
 	struct facet_sched *sched = arg;
 	unsigned int since_poll = 0;
 
-	/* By the thread itself: for another one glibc would need /proc, which a sandbox has not. */
-	pthread_setname_np(pthread_self(), "facet-engine");
+	/* From here: of another thread it would be a file in /proc. */
+	pthread_setname_np(pthread_self(), FACET_SCHED_THREAD);
+	facet_gate_enter(sched->meter.gate);
 	mallopt(M_TRIM_THRESHOLD, KEEP_BYTES);
 	mallopt(M_MMAP_THRESHOLD, KEEP_BYTES);
 	for (;;) {
@@ -190,6 +224,7 @@ int facet_sched_create(const struct facet_sched_config *cfg, struct facet_sched 
 	sched->vram.max = cfg->vram_bytes;
 	sched->contexts.max = cfg->max_contexts;
 	facet_job_queue_init(&sched->queue, cfg->max_queued);
+	facet_meter_init(&sched->meter, cfg->gate);
 	pthread_mutex_init(&sched->lock, NULL);
 	r = facet_idle_init(&sched->idle, cfg->engine, cfg->errands);
 	if (!r) {
@@ -212,6 +247,7 @@ void facet_sched_destroy(struct facet_sched *sched)
 {
 	if (!sched)
 		return;
+	facet_gate_release(sched->meter.gate);
 	pthread_mutex_lock(&sched->lock);
 	sched->stopping = true;
 	pthread_mutex_unlock(&sched->lock);
@@ -230,6 +266,10 @@ int facet_sched_submit(struct facet_sched *sched, struct facet_job *job)
 	pthread_mutex_lock(&sched->lock);
 	r = facet_job_queue_push(&sched->queue, job, now());
 	if (!r) {
+		job->running.sched = sched;
+		job->running.done = job->done;
+		job->done = on_done;
+		facet_meter_queued(&sched->meter, job);
 		asleep = sched->sleeping;
 		sched->sleeping = false;
 	}
@@ -273,6 +313,13 @@ void facet_sched_uncharge_context(struct facet_sched *sched)
 	pthread_mutex_unlock(&sched->lock);
 }
 
+void facet_sched_set_vram(struct facet_sched *sched, uint64_t bytes)
+{
+	pthread_mutex_lock(&sched->lock);
+	sched->vram.max = bytes;
+	pthread_mutex_unlock(&sched->lock);
+}
+
 void facet_sched_usage(struct facet_sched *sched, struct facet_usage *ret)
 {
 	pthread_mutex_lock(&sched->lock);
@@ -287,6 +334,7 @@ void facet_sched_usage(struct facet_sched *sched, struct facet_usage *ret)
 		.contexts = (unsigned int)sched->contexts.used,
 		.queued = sched->queue.queued,
 	};
+	facet_meter_usage(&sched->meter, ret);
 	pthread_mutex_unlock(&sched->lock);
 }
 

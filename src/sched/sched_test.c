@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -110,6 +111,14 @@ static void quota_is_kept(void **state)
 /* The thread: a job whose done() waits keeps the engine thread where the test wants it. */
 
 enum { MANY = 1000 };
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
 
 struct fixture {
 	struct facet_engine *engine;
@@ -309,6 +318,156 @@ static void quotas_of_a_running_one(void **state)
 	assert_int_equal(usage.contexts, 1);
 }
 
+static void a_quota_may_shrink(void **state)
+{
+	struct fixture *f = *state;
+	struct facet_usage usage;
+
+	start(f, 0);
+	assert_int_equal(facet_sched_charge(f->sched, 900), 0);
+	facet_sched_set_vram(f->sched, 500);
+	assert_int_equal(facet_sched_charge(f->sched, 1), -EDQUOT);
+	facet_sched_uncharge(f->sched, 450);
+	assert_int_equal(facet_sched_charge(f->sched, 51), -EDQUOT);
+	assert_int_equal(facet_sched_charge(f->sched, 50), 0);
+	facet_sched_set_vram(f->sched, 2000);
+	assert_int_equal(facet_sched_charge(f->sched, 1500), 0);
+	facet_sched_usage(f->sched, &usage);
+	assert_int_equal(usage.vram_quota_bytes, 2000);
+	facet_sched_uncharge(f->sched, 2000);
+}
+
+/* With a gate: what its page says, and who waits. cmocka wants the gate's signal for itself. */
+
+static struct facet_share_page *start_gated(struct fixture *f, struct facet_gate **ret)
+{
+	struct facet_gate_config gate_config = { .doorbell_fd = -1,
+						 .task_fd = -1,
+						 .engine_name = FACET_SCHED_THREAD };
+	struct facet_sched_config config = { .engine = f->engine };
+	struct facet_share_page *page;
+
+	assert_int_equal(facet_share_create(&page, &gate_config.page_fd, NULL), 0);
+	assert_int_equal(facet_gate_create(&gate_config, ret, NULL), 0);
+	config.gate = *ret;
+	assert_int_equal(facet_sched_create(&config, &f->sched, NULL), 0);
+	return page;
+}
+
+static void end_gated(struct fixture *f, struct facet_share_page *page, struct facet_gate *gate)
+{
+	facet_sched_destroy(f->sched);
+	f->sched = NULL;
+	facet_gate_destroy(gate);
+	facet_share_unmap(page);
+}
+
+#define LOAD(field) __atomic_load_n(&(field), __ATOMIC_SEQ_CST)
+
+static void the_page_tells_what_is_under_way(void **state)
+{
+	struct fixture *f = *state;
+	struct facet_gate *gate;
+	struct facet_share_page *page = start_gated(f, &gate);
+	struct facet_job job = { .kind = FACET_JOB_SUBMIT, .done = block, .owner = f };
+	struct facet_job fence = { .kind = FACET_JOB_FENCE, .done = block, .owner = f };
+	struct facet_job refresh = { .kind = FACET_JOB_REFRESH, .done = block, .owner = f };
+
+	/* The null engine is done inside execute(), and done() comes when all is counted. */
+	assert_int_equal(facet_sched_submit(f->sched, &refresh), 0);
+	sem_wait(&f->reached);
+	assert_int_equal(LOAD(page->backlog), 0); /* ours is nobody's load */
+	assert_int_equal(facet_sched_submit(f->sched, &job), 0);
+	assert_int_equal(facet_sched_submit(f->sched, &fence), 0);
+	assert_int_equal(LOAD(page->backlog), 2);
+	assert_true(LOAD(page->busy_since_ns));
+	assert_int_equal(LOAD(page->job_started_ns), 0);
+	sem_post(&f->gate);
+	sem_wait(&f->reached);
+	assert_int_equal(LOAD(page->backlog), 1);
+	assert_int_equal(LOAD(page->jobs), 1);
+	assert_int_equal(LOAD(page->latency.count), 1);
+	assert_true(job.fenced); /* what a submit leaves to the GPU counts as well */
+	sem_post(&f->gate);
+	sem_wait(&f->reached);
+	assert_int_equal(LOAD(page->backlog), 0);
+	assert_int_equal(LOAD(page->busy_since_ns), 0);
+	assert_int_equal(LOAD(page->job_started_ns), 0);
+	assert_int_equal(LOAD(page->jobs), 2);
+	sem_post(&f->gate);
+	assert_int_equal(LOAD(page->wait.count), 1);
+	end_gated(f, page, gate);
+}
+
+static void cancelled_jobs_are_no_backlog(void **state)
+{
+	struct fixture *f = *state;
+	struct facet_gate *gate;
+	struct facet_share_page *page = start_gated(f, &gate);
+	struct facet_job first = { .kind = FACET_JOB_FENCE, .done = block, .owner = f };
+	struct numbered jobs[2];
+
+	assert_int_equal(facet_sched_submit(f->sched, &first), 0);
+	sem_wait(&f->reached);
+	assert_int_equal(facet_sched_submit(f->sched, numbered(f, &jobs[0], 0, FACET_JOB_SUBMIT)),
+			 0);
+	assert_int_equal(facet_sched_submit(f->sched, numbered(f, &jobs[1], 1, FACET_JOB_RESET)),
+			 0);
+	assert_int_equal(LOAD(page->backlog), 1);
+	sem_post(&f->gate);
+	facet_sched_destroy(f->sched);
+	f->sched = NULL;
+	assert_int_equal(f->statuses[0], ECANCELED);
+	assert_int_equal(LOAD(page->backlog), 0);
+	assert_int_equal(LOAD(page->wait.count), 0);
+	end_gated(f, page, gate);
+}
+
+/* Renews the date until something has to come through, which must not be the job. */
+static void jobs_wait_at_a_closed_gate(void **state)
+{
+	struct fixture *f = *state;
+	struct facet_gate *gate;
+	struct facet_share_page *page = start_gated(f, &gate);
+	struct facet_job fence = { .kind = FACET_JOB_FENCE, .done = block, .owner = f };
+	struct facet_job flush = { .kind = FACET_JOB_FLUSH, .done = block, .owner = f };
+	const struct timespec nap = { .tv_nsec = 1000000 };
+	struct facet_usage usage;
+	uint64_t renewed = 0;
+	int naps = 0;
+
+	facet_share_set_open(page, false, now_ns());
+	/* What costs the GPU nothing goes through. */
+	assert_int_equal(facet_sched_submit(f->sched, &fence), 0);
+	sem_wait(&f->reached);
+	sem_post(&f->gate);
+	assert_int_equal(facet_sched_submit(f->sched, &flush), 0);
+	while (naps < 70 && sem_trywait(&f->reached)) {
+		assert_int_equal(LOAD(page->backlog), 1);
+		renewed = now_ns();
+		facet_share_set_open(page, false, renewed);
+		nanosleep(&nap, NULL);
+		naps++;
+	}
+	if (naps < 70) { /* on a host so slow that the date passed */
+		assert_true(now_ns() - renewed >= FACET_SHARE_MAX_CLOSED_MS * 1000000ULL);
+	} else {
+		assert_int_equal(LOAD(page->job_started_ns), 0);
+		facet_share_set_open(page, true, now_ns());
+		sem_wait(&f->reached);
+		facet_sched_usage(f->sched, &usage);
+		assert_true(usage.wait_ns >= 70 * 1000000);
+		assert_true(usage.wait.p50_us >= 32768); /* its bucket holds up to 131072 */
+	}
+	sem_post(&f->gate);
+	/* And nobody waits who is to end. */
+	facet_share_set_open(page, false, now_ns());
+	assert_int_equal(facet_sched_submit(f->sched, &flush), 0);
+	sem_post(&f->gate);
+	end_gated(f, page, gate);
+	assert_int_equal(sem_trywait(&f->reached), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -321,6 +480,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(thread_refuses_and_cancels, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(many_threads_may_submit, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(quotas_of_a_running_one, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_quota_may_shrink, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(the_page_tells_what_is_under_way, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(cancelled_jobs_are_no_backlog, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(jobs_wait_at_a_closed_gate, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
 #include <epoxy/gl.h>
 #include <virgl/virglrenderer.h>
 
+#include "base/preempt.h"
 #include "engine/virgl/virgl.h"
 
 /*
@@ -102,13 +103,20 @@ static bool is_oldest(struct facet_fences *fences)
 
 static void make_fence(struct facet_fences *fences)
 {
-	bool idle = is_oldest(fences) && is_gpu_idle();
+	bool may_be_idle = is_oldest(fences);
+	bool idle, will_be_told = false, was;
 
+	/* What was drawn may be begun only here, and a part of it done. */
+	was = facet_preempt_set(true);
+	idle = may_be_idle && is_gpu_idle();
 	fences->dirty = false;
-	if (!idle && fences->threaded && virgl_renderer_create_fence((int)fences->last, 0) == 0)
-		return;
-	if (!idle)
+	if (!idle && fences->threaded)
+		will_be_told = virgl_renderer_create_fence((int)fences->last, 0) == 0;
+	if (!idle && !will_be_told)
 		glFinish();
+	facet_preempt_set(was);
+	if (will_be_told)
+		return;
 	/* Results of queries reach the guest before the fence that it waits for does. */
 	virgl_renderer_poll();
 	facet_fences_abandon(fences);
