@@ -160,20 +160,29 @@ static const char *state_of(const struct facetd_vgpu *vgpu, const json_t *status
 	return json_is_true(json_object_get(status, "connected")) ? "connected" : "idle";
 }
 
+/* What the guest has of a new process. */
+static const char *consequence(const char *reason, const char *state, const json_t *answer)
+{
+	if (!reason[0])
+		return "";
+	if (strcmp(state, "connected") == 0)
+		return ", waiting for the guest's driver";
+	if (strcmp(state, "running") == 0 && json_is_true(json_object_get(answer, "inherited")))
+		return ", the guest's contexts are lost";
+	return "";
+}
+
 json_t *facetd_describe(const struct facetd_vgpu *vgpu, const json_t *answer)
 {
 	const struct facetd_record *r = &vgpu->record;
 	json_t *status = answer ? facetd_describe_status(answer) : NULL;
 	const char *state = state_of(vgpu, status);
-	/* A new process is not all: the guest's driver has to start it. */
-	bool waits = r->reason[0] && strcmp(state, "connected") == 0;
 	char reason[sizeof(r->reason) + 40];
 	char socket[PATH_MAX], log[PATH_MAX];
 
 	facetd_rundir_path(&vgpu->daemon->dir, r->name, "vhost-user.sock", socket);
 	facetd_rundir_path(&vgpu->daemon->dir, r->name, "log", log);
-	snprintf(reason, sizeof(reason), "%s%s", r->reason,
-		 waits ? ", waiting for the guest's driver" : "");
+	snprintf(reason, sizeof(reason), "%s%s", r->reason, consequence(r->reason, state, answer));
 	return json_pack("{s:s, s:s, s:s, s:i, s:i, s:i, s:I, s:s, s:s, s:i, s:I, s:o, s:s, s:s,"
 			 " s:o, s:o}",
 			 "name", r->name, "gpu", r->gpu, "mechanism", r->mechanism, "width",

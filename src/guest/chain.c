@@ -189,11 +189,10 @@ static struct queue_chain *make_chain(const struct walk *w, uint16_t head)
 	return c;
 }
 
-static int take(struct facet_queue *queue, uint16_t head, struct facet_chain **ret)
+/* Follow the chain at @head and check it. 1, or as pop. */
+static int read_chain(struct facet_queue *queue, uint16_t head, struct queue_chain **ret)
 {
 	struct walk w = { .queue = queue };
-	struct queue_chain *c;
-	bool twice;
 	int r;
 
 	if (head >= queue->size)
@@ -201,14 +200,39 @@ static int take(struct facet_queue *queue, uint16_t head, struct facet_chain **r
 	r = walk_ring(&w, head);
 	if (r < 0)
 		return r;
-	c = make_chain(&w, head);
-	if (!c)
+	*ret = make_chain(&w, head);
+	if (!*ret)
 		return queue_break(queue, "no memory to describe a chain");
+	return 1;
+}
+
+/* What a dead process had taken: in the ring and in the journal all is as if we had. */
+static int take_lost(struct facet_queue *queue, uint16_t head, struct facet_chain **ret)
+{
+	struct queue_chain *c;
+	int r = read_chain(queue, head, &c);
+
+	if (r < 0)
+		return r;
+	queue->lost[head] = false;
+	queue->lost_count--;
+	c->chain.lost = true;
+	*ret = &c->chain;
+	return 1;
+}
+
+static int take(struct facet_queue *queue, uint16_t head, struct facet_chain **ret)
+{
+	struct queue_chain *c;
+	bool first;
+	int r = read_chain(queue, head, &c);
+
+	if (r < 0)
+		return r;
 	pthread_mutex_lock(&queue->lock);
-	twice = queue->in_flight[head];
-	queue->in_flight[head] = true;
+	first = journal_take(queue, head);
 	pthread_mutex_unlock(&queue->lock);
-	if (twice) {
+	if (!first) {
 		facet_chain_drop(&c->chain);
 		return queue_break(queue, "a chain was given twice before it was answered");
 	}
@@ -234,7 +258,7 @@ static uint16_t waiting(struct facet_queue *queue)
 int facet_queue_pop(struct facet_queue *queue, struct facet_chain **ret)
 {
 	uint16_t count;
-	int r;
+	int lost, r;
 
 	if (queue->broken)
 		return -EPROTO;
@@ -244,7 +268,12 @@ int facet_queue_pop(struct facet_queue *queue, struct facet_chain **ret)
 		r = facet_queue_refresh(queue);
 		if (r < 0)
 			return r == -EAGAIN ? r : 0;
+		if (queue->broken)
+			return -EPROTO;
 	}
+	lost = journal_lost(queue);
+	if (lost >= 0)
+		return take_lost(queue, (uint16_t)lost, ret);
 	count = waiting(queue);
 	if (!count)
 		return 0;

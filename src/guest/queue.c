@@ -25,6 +25,7 @@ int facet_queue_create(struct facet_guest_memory *mem, uint16_t max_size, struct
 	queue->mem = mem;
 	queue->max_size = max_size;
 	queue->call_fd = queue->err_fd = -1;
+	queue->journal = &queue->own;
 	facet_list_init(&queue->kept);
 	pthread_mutex_init(&queue->lock, NULL);
 	*ret = queue;
@@ -46,6 +47,7 @@ void facet_queue_destroy(struct facet_queue *queue)
 {
 	if (!queue)
 		return;
+	facet_queue_abandon(queue);
 	facet_queue_reset(queue);
 	facet_queue_set_call(queue, -1);
 	facet_queue_set_err(queue, -1);
@@ -148,6 +150,26 @@ void facet_queue_set_err(struct facet_queue *queue, int fd)
 	replace_fd(queue, &queue->err_fd, fd);
 }
 
+int facet_queue_call(const struct facet_queue *queue)
+{
+	return queue->call_fd;
+}
+
+int facet_queue_err(const struct facet_queue *queue)
+{
+	return queue->err_fd;
+}
+
+bool facet_queue_describe(const struct facet_queue *queue, uint32_t *ret_size,
+			  struct facet_queue_rings *ret_rings)
+{
+	if (!queue->size || !queue->has_rings)
+		return false;
+	*ret_size = queue->size;
+	*ret_rings = queue->rings;
+	return true;
+}
+
 /* A part of the ring has to lie in one piece here, as it does for QEMU. */
 static int locate(struct facet_queue *queue, uint64_t addr, uint64_t size,
 		  enum facet_guest_access access, void **ret)
@@ -211,8 +233,9 @@ static void put_used(struct facet_queue *queue, const struct queue_chain *c)
 	__atomic_store_n(&elem->id.raw, htole32(c->chain.head), __ATOMIC_RELAXED);
 	__atomic_store_n(&elem->len.raw, htole32(c->written), __ATOMIC_RELAXED);
 	queue->next_used++;
-	queue->in_flight[c->chain.head] = false;
+	journal_answer(queue, c->chain.head);
 	ring_store16(&queue->used->idx, queue->next_used);
+	journal_answered(queue, c->chain.head);
 }
 
 /* Lock held: rings came into reach of a running queue. Moves what was given to @done. */
@@ -244,7 +267,7 @@ static void set_places(struct facet_queue *queue, const struct places *places)
 	struct facet_guest_view *view = places ? facet_guest_view_ref(queue->mem) : NULL;
 	struct facet_guest_view *old;
 	struct facet_list done;
-	bool was;
+	bool was, sane = true;
 
 	facet_list_init(&done);
 	pthread_mutex_lock(&queue->lock);
@@ -255,10 +278,12 @@ static void set_places(struct facet_queue *queue, const struct places *places)
 	queue->avail = places ? places->avail : NULL;
 	queue->used = places ? places->used : NULL;
 	if (places && !was) {
-		queue->next_used = ring_load16(&queue->used->idx);
+		sane = journal_settle(queue);
 		push_kept(queue, &done);
 	}
 	pthread_mutex_unlock(&queue->lock);
+	if (!sane)
+		queue_break(queue, "the used ring is not as a process that died left it");
 	facet_guest_view_unref(old);
 	free_chains(&done);
 }
@@ -318,7 +343,7 @@ void facet_queue_reset(struct facet_queue *queue)
 	pthread_mutex_lock(&queue->lock);
 	queue->epoch++;
 	queue->broken = false;
-	memset(queue->in_flight, 0, sizeof(queue->in_flight));
+	journal_clear(queue);
 	facet_list_splice(&dropped, &queue->kept);
 	pthread_mutex_unlock(&queue->lock);
 	queue->next_avail = 0;

@@ -26,6 +26,7 @@ struct facet_chain {
 	struct iovec *out, *in;   /* into guest memory: copy, then check, then use */
 	struct facet_queue *queue;
 	uint64_t epoch; /* of the queue when it was popped; a push from before a reset is dropped */
+	bool lost; /* a process that died had it: not to be executed, only answered, by an error */
 };
 
 /**
@@ -78,6 +79,12 @@ void facet_queue_set_features(struct facet_queue *queue, uint64_t features);
 /* Eventfds, taken, non-blocking; -1: none. Any time. call: an interrupt; err: the ring broke. */
 void facet_queue_set_call(struct facet_queue *queue, int fd);
 void facet_queue_set_err(struct facet_queue *queue, int fd);
+int facet_queue_call(const struct facet_queue *queue); /* borrowed */
+int facet_queue_err(const struct facet_queue *queue);
+
+/* What it was told, for telling another: false when it has no size or no rings yet. */
+bool facet_queue_describe(const struct facet_queue *queue, uint32_t *ret_size,
+			  struct facet_queue_rings *ret_rings);
 
 /*
  * Start: 0, also when the rings cannot be reached yet (see refresh); -EINVAL without size or rings.
@@ -100,5 +107,34 @@ bool facet_queue_reachable(const struct facet_queue *queue);
 
 /* Stops; a new epoch begins at base 0; sizes, addresses and eventfds stay. */
 void facet_queue_reset(struct facet_queue *queue);
+
+/*
+ * DOC: the journal
+ * What a queue has taken and not answered, kept where it survives our death: in memory that another
+ * process has mapped too. All that was taken is either in the used ring or marked here, so where
+ * to go on in the avail ring is the sum of both. Each change is one store, in such an order that a
+ * death between any two of them loses nothing and answers nothing twice:
+ *
+ *   pop:  taken[head] = 1
+ *   push: last = head; used->idx (the guest's) = n + 1; taken[head] = 0; used = n + 1
+ */
+struct facet_queue_journal {
+	uint16_t used; /* entries of the used ring */
+	uint16_t last; /* head of the entry that may be there already */
+	uint16_t gap;  /* entries before the base we were told that nobody will ever answer */
+	uint8_t taken[FACET_QUEUE_MAX_SIZE]; /* by head */
+};
+
+/* Use @journal, which is borrowed, from now on; the queue has nothing under way. */
+void facet_queue_set_journal(struct facet_queue *queue, struct facet_queue_journal *journal);
+
+/*
+ * The same, with the journal of a process that has died: nothing in it is believed. What it had
+ * taken comes once more from pop, first, marked as lost. After set_size, before start.
+ */
+void facet_queue_resume(struct facet_queue *queue, struct facet_queue_journal *journal);
+
+/* Leave the journal as it is, for somebody else; whatever is pushed from here on is dropped. */
+void facet_queue_abandon(struct facet_queue *queue);
 
 #endif

@@ -26,7 +26,9 @@ struct facet_queue {
 	uint16_t next_avail;
 	struct iovec *scratch; /* pieces of the chain being popped */
 	unsigned int scratch_room;
-	struct virtq_desc *table; /* copy of an indirect table */
+	struct virtq_desc *table;        /* copy of an indirect table */
+	bool lost[FACET_QUEUE_MAX_SIZE]; /* by head: a dead process had taken it */
+	unsigned int lost_count;
 
 	pthread_mutex_t lock;
 	/* shared */
@@ -38,8 +40,10 @@ struct facet_queue {
 	struct virtq_avail *avail;
 	struct virtq_used *used;
 	uint16_t next_used;
-	bool in_flight[FACET_QUEUE_MAX_SIZE]; /* by head */
-	struct facet_list kept;               /* answers while stopped */
+	struct facet_queue_journal *journal; /* somebody's, or our own */
+	struct facet_queue_journal own;
+	bool resuming;          /* the used ring was not compared with the journal yet */
+	struct facet_list kept; /* answers while stopped */
 	int call_fd, err_fd;
 };
 
@@ -81,6 +85,19 @@ static inline le16 *queue_avail_event(const struct facet_queue *queue)
 }
 
 void queue_unref(struct facet_queue *queue);
+
+/* --- journal.c; lock held --- */
+
+/* False: it was taken before. */
+bool journal_take(struct facet_queue *queue, uint16_t head);
+/* Around the store of the used index that gives @head back. */
+void journal_answer(struct facet_queue *queue, uint16_t head);
+void journal_answered(struct facet_queue *queue, uint16_t head);
+void journal_clear(struct facet_queue *queue);
+/* The rings came into reach. False: used ring and journal cannot be of one life. */
+bool journal_settle(struct facet_queue *queue);
+/* A head that was lost and did not come from pop yet; -1: none. Loop thread; no lock needed. */
+int journal_lost(const struct facet_queue *queue);
 /* The driver broke the rules: nothing more until a reset. Thread: loop. Returns -EPROTO. */
 int queue_break(struct facet_queue *queue, const char *why);
 

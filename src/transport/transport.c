@@ -11,6 +11,30 @@ static const struct facet_transport_ops *const transports[] = {
 	&facet_loopback_transport,
 };
 
+void facet_handover_init(struct facet_handover *handover)
+{
+	*handover = (struct facet_handover){
+		.front_fd = -1, .back_fd = -1, .display_fd = -1, .table_fd = -1, .alive_fd = -1
+	};
+}
+
+void facet_handover_each_fd(struct facet_handover *handover, void (*use)(void *owner, int *fd),
+			    void *owner)
+{
+	int *const single[] = { &handover->front_fd, &handover->back_fd, &handover->display_fd,
+				&handover->table_fd, &handover->alive_fd };
+
+	for (size_t i = 0; i < FACET_ARRAY_SIZE(single); i++)
+		use(owner, single[i]);
+	for (unsigned int i = 0; i < handover->region_count; i++)
+		use(owner, &handover->regions[i].fd);
+	for (unsigned int i = 0; i < handover->ring_count; i++) {
+		use(owner, &handover->rings[i].kick_fd);
+		use(owner, &handover->rings[i].call_fd);
+		use(owner, &handover->rings[i].err_fd);
+	}
+}
+
 int facet_transport_create(const char *name, const struct facet_transport_config *cfg,
 			   struct facet_transport **ret, struct facet_error *err)
 {

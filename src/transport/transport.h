@@ -15,9 +15,21 @@ struct facet_handover_region {
 	int fd;
 };
 
+enum { FACET_HANDOVER_MAX_RINGS = 2 }; /* more do not fit into a message with most regions */
+
+struct facet_handover_ring {
+	int kick_fd, call_fd, err_fd; /* -1: none */
+	bool enabled;
+	uint32_t size; /* 0: not described yet, and then it has no addresses */
+	struct facet_queue_rings rings;
+};
+
 /*
- * What another process needs to go on serving a front-end after this one has died. The front-end
- * tells it all else at the guest's next driver start.
+ * What another process needs to go on serving a front-end after this one has died. The rings are
+ * taken over while the guest's driver runs, if all of it is of one moment: the table, which is
+ * shared memory, has the serial number of the last change, and only who is told the same number
+ * knows the rings as they are. Without them the front-end tells everything again when the driver
+ * starts the next time.
  */
 struct facet_handover {
 	int front_fd;               /* connected to the front-end */
@@ -26,7 +38,22 @@ struct facet_handover {
 	uint64_t protocol_features; /* agreed on with it */
 	unsigned int region_count;
 	struct facet_handover_region regions[FACET_GUEST_MAX_REGIONS];
+
+	int table_fd; /* what is under way in the rings; -1: they are not handed over */
+	int alive_fd; /* hangs up when this process has ended: only then the rings are free */
+	uint64_t serial;
+	uint64_t features; /* that the driver accepted */
+	uint8_t status;
+	bool ran; /* the driver has used a ring */
+	unsigned int ring_count;
+	struct facet_handover_ring rings[FACET_HANDOVER_MAX_RINGS];
 };
+
+/* Nothing: no descriptor, no region, no ring. */
+void facet_handover_init(struct facet_handover *handover);
+/* Calls @use for each descriptor in it. */
+void facet_handover_each_fd(struct facet_handover *handover, void (*use)(void *owner, int *fd),
+			    void *owner);
 
 struct facet_transport_config {
 	const char *device; /* name of the device model to create: "virtio-gpu" */
@@ -40,6 +67,7 @@ struct facet_transport_config {
 struct facet_transport_status {
 	bool connected;       /* a front-end is there */
 	bool running;         /* the guest's driver has started the queues */
+	bool inherited;       /* by a process that died: what the guest had here is lost */
 	uint64_t features;    /* that the driver accepted */
 	uint64_t drops;       /* requests refused because they made no sense */
 	unsigned int regions; /* of guest memory */

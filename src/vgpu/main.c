@@ -79,6 +79,18 @@ static void close_others(const int *keep, size_t count)
 	}
 }
 
+struct kept {
+	int fds[8 + FACET_GUEST_MAX_REGIONS + 2 + 3 * FACET_HANDOVER_MAX_RINGS];
+	size_t count;
+};
+
+static void keep(void *owner, int *fd)
+{
+	struct kept *kept = owner;
+
+	kept->fds[kept->count++] = *fd;
+}
+
 static int open_all(const struct facet_vgpu_options *opts, struct facet_vgpu_fds *ret,
 		    struct facet_error *err)
 {
@@ -89,21 +101,16 @@ static int open_all(const struct facet_vgpu_options *opts, struct facet_vgpu_fds
 		.share = opts->share_fd,
 		.doorbell = opts->doorbell_fd,
 	};
-	int keep[8 + FACET_GUEST_MAX_REGIONS] = { opts->listen_fd, opts->fd, opts->control_fd,
-						  opts->share_fd, opts->doorbell_fd };
-	size_t kept = 5;
+	struct kept kept = { { opts->listen_fd, opts->fd, opts->control_fd, opts->share_fd,
+			       opts->doorbell_fd },
+			     5 };
 	int r = 0;
 
 	if (opts->adopt_fd >= 0)
 		fds.adopted = facet_handover_load(opts->adopt_fd, &fds.adopt);
-	if (fds.adopted) {
-		keep[kept++] = fds.adopt.front_fd;
-		keep[kept++] = fds.adopt.back_fd;
-		keep[kept++] = fds.adopt.display_fd;
-		for (unsigned int i = 0; i < fds.adopt.region_count; i++)
-			keep[kept++] = fds.adopt.regions[i].fd;
-	}
-	close_others(keep, kept);
+	if (fds.adopted)
+		facet_handover_each_fd(&fds.adopt, keep, &kept);
+	close_others(kept.fds, kept.count);
 	if (opts->render_node) {
 		fds.render = open(opts->render_node, O_RDWR | O_CLOEXEC);
 		if (fds.render < 0)

@@ -77,24 +77,63 @@ def reset(machine):
     machine.wait_ready()
 
 
+def successor(host, vgpu, old):
+    """Another process has taken the guest's rings over."""
+    procs.wait_until(lambda: host.pid(vgpu) not in (0, old), 60, "another process", 0.1)
+    wait_state(host, vgpu, "running")
+    reason = host.show(vgpu)["reason"]
+    assert reason.endswith("the guest's contexts are lost"), reason
+    return reason
+
+
 def vgpu_dies(world, host, machine):
     renders(machine)
-    old = host.pid("d")
-    with world.check("facet-vgpu killed -9: a new one takes its place, QEMU lives"):
+    with world.check("facet-vgpu killed -9 while a program draws: a new one takes the rings over"):
+        drawing = draws_on(machine, host, "d")
+        old = host.pid("d")
         procs.kill(old)
-        procs.wait_until(lambda: host.pid("d") not in (0, old), 60, "another process", 0.1)
-        assert host.show("d")["reason"], "no reason is given"
+        assert "signal 9" in successor(host, "d", old)
         machine.must_live()
-    with world.check("facet-vgpu killed -9: the device is back at the guest's next driver start"):
-        reset(machine)
+    with world.check("facet-vgpu killed -9: another program renders, the driver is the same"):
         renders(machine)
+    with world.check("facet-vgpu killed -9: the program that drew is not stuck in the kernel"):
+        ends(machine, drawing)
+    with world.check("facet-vgpu killed -9: a picture on the screen, without a new driver"):
+        on_screen(host, machine, "d")
     with world.check("facet restart: the same, asked for"):
         old = host.pid("d")
         host("restart", "d")
-        assert host.pid("d") != old
+        successor(host, "d", old)
         machine.must_live()
+        renders(machine)
+    with world.check("afterwards the driver starts as ever"):
         reset(machine)
         renders(machine)
+        assert "lost" not in host.show("d")["reason"]
+
+
+def draws_on(machine, host, vgpu):
+    """Starts a program that draws for ever; its number in the guest."""
+    pid = machine.run("facet-scene --name OLD --seconds 100000 >scene.log 2>&1 & echo $!").strip()
+    procs.wait_until(lambda: "first_frame" in (machine.share / "scene.log").read_text(), 120,
+                     "the first frame")
+    goes_on(host, vgpu, "the first program")
+    return pid
+
+
+def ends(machine, pid):
+    """A task that waits for a fence that never comes could not even be killed."""
+    machine.run(f"kill -9 {pid}; for i in $(seq 100); do [ -e /proc/{pid}/exe ] || exit 0; "
+                "sleep 0.1; done; exit 1")
+
+
+def on_screen(host, machine, vgpu):
+    command = machine.begin("facet-pattern gl --name again --hold 600")
+    procs.wait_until(lambda: (machine.share / "again-0.ready").exists(), 120, "the picture")
+    same(host.screenshot(vgpu), picture(640, 480), "screenshot")
+    (machine.share / "again-0.go").touch()
+    code, out = machine.finish(command)
+    assert code == 0, out
 
 
 def facetd_dies(world, host, machine):
@@ -165,6 +204,42 @@ def knows(pid, place):
     except OSError:
         return False
     return str(place).encode() in text
+
+
+@scenario()
+def hang(world):
+    """An endless shader: its vGPU is reset, the guest is told and goes on, its neighbour never
+    stops."""
+    host = world.facet()
+    limit = "--hang" in host("create", "--help")
+    host.create("h", *(["--hang", "3"] if limit else []))
+    host.create("next")
+    machine, neighbour = (world.guest(host, v).start() for v in ("h", "next"))
+    for one in (machine, neighbour):
+        one.wait_ready()
+    renders(machine)
+    neighbour.begin("facet-scene --name NEXT --seconds 100000")
+    for shader in ("fragment", "vertex"):
+        hangs(world, host, machine, shader, limit)
+
+
+def hangs(world, host, machine, shader, limit):
+    old = host.pid("h")
+    command = machine.begin(f"facet-hang --shader {shader}")
+    procs.wait_until(lambda: "drawing" in machine.output(command), 120, "the endless draw")
+    with world.check(f"{shader}: the neighbour renders on beside it"):
+        goes_on(host, "next", "beside an endless shader")
+    with world.check(f"{shader}: the vGPU is reset" + ("" if limit else ", by hand")):
+        if not limit:
+            host("restart", "h")
+        reason = successor(host, "h", old)
+        assert not limit or "hang" in reason, reason
+    with world.check(f"{shader}: the program comes back, and sees that its draw was lost"):
+        code, out = machine.finish(command)
+        assert code == 3 and "the draw was lost" in out, f"{code}: {out}"
+    with world.check(f"{shader}: the guest renders again, its neighbour still does"):
+        renders(machine)
+        goes_on(host, "next", "after the reset")
 
 
 @scenario(slow=True)

@@ -95,7 +95,10 @@ static bool null_kick(struct facet_device *device, unsigned int index, struct fa
 	for (unsigned int i = 0; i < NULL_BATCH; i++) {
 		if (facet_queue_pop(queue, &chain) != 1)
 			return false;
-		echo(chain);
+		if (chain->lost)
+			facet_queue_push(chain, 0);
+		else
+			echo(chain);
 	}
 	return true;
 }

@@ -117,6 +117,11 @@ static bool start(struct gpu *gpu, struct gpu_command *cmd)
 {
 	unsigned int queue = cmd->queue;
 
+	/* Nobody knows how far it got; and it may be what killed the process that had it. */
+	if (cmd->chain->lost) {
+		facet_gpu_command_answer(cmd, WIRE_GPU_RESP_ERR_UNSPEC);
+		return true;
+	}
 	if (facet_gpu_decode(cmd))
 		return true;
 	gpu->stalled[queue] = cmd;

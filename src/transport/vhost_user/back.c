@@ -15,13 +15,15 @@ int vu_back_open(struct vhost_user *vu, int fd)
 	r = vu_watch(vu, fd, VU_EVENT_BACK);
 	if (r < 0)
 		vu_channel_close(&vu->back);
-	vu->handovers++;
+	vu_changed(vu);
 	return r;
 }
 
 /* Nobody will answer what was asked: what waits for it must find that out. */
 static void forget_misses(struct vhost_user *vu)
 {
+	vu->stale_replies = 0;
+	vu->table->misses = 0;
 	if (!vu->miss_count)
 		return;
 	vu->miss_count = 0;
@@ -34,7 +36,7 @@ void vu_back_close(struct vhost_user *vu)
 		return;
 	vu_unwatch(vu, vu->back.fd);
 	vu_channel_close(&vu->back);
-	vu->handovers++;
+	vu_changed(vu);
 	forget_misses(vu);
 }
 
@@ -75,9 +77,12 @@ static int miss(void *owner, uint64_t iova, enum facet_guest_access access)
 	/* When the last answer is there all rings look again, and ask what is still missing. */
 	if (asked(vu, iova, access) || vu->miss_count == VU_MAX_MISSES)
 		return 0;
+	vu->table->misses++;
 	r = vu_channel_send(&vu->back, &header, &iotlb);
-	if (r < 0)
+	if (r < 0) {
+		vu->table->misses--;
 		return r;
+	}
 	vu->misses[vu->miss_count++] = (struct vu_miss){ iova, access };
 	return 0;
 }
@@ -94,10 +99,16 @@ static int take_reply(struct vhost_user *vu)
 	const struct vhost_user_header *header = &vu->back.header;
 	struct vu_miss first = vu->misses[0];
 
-	if (header->request != VHOST_USER_BACKEND_IOTLB_MSG || !vu->miss_count ||
+	if (header->request != VHOST_USER_BACKEND_IOTLB_MSG ||
 	    !(header->flags & VHOST_USER_REPLY) || header->size != sizeof(uint64_t) ||
-	    vu->back.fd_count)
+	    vu->back.fd_count || (!vu->miss_count && !vu->stale_replies))
 		return -EPROTO;
+	vu->table->misses--;
+	/* Answers come in the order of the questions: a dead predecessor's first. */
+	if (vu->stale_replies) {
+		vu->stale_replies--;
+		return 0;
+	}
 	vu->miss_count--;
 	memmove(&vu->misses[0], &vu->misses[1], vu->miss_count * sizeof(first));
 	facet_guest_iotlb_settle(vu->memory, first.iova, first.access, !vu->back.payload.u64);

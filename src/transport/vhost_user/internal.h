@@ -40,6 +40,18 @@ struct vu_miss {
 	enum facet_guest_access access;
 };
 
+/*
+ * Memory that outlives us, for a successor. Whoever changes a ring, or what is needed to find its
+ * bytes, gives @serial a new number first (vu_changed): a successor that was told of an older one
+ * does not touch the rings.
+ */
+struct vu_table {
+	uint64_t magic; /* with the layout's version */
+	uint64_t serial;
+	uint32_t misses; /* questions to the IOMMU that have no answer yet */
+	struct facet_queue_journal rings[VU_MAX_RINGS];
+};
+
 struct vhost_user {
 	struct facet_transport transport;
 	struct facet_port port;
@@ -53,14 +65,20 @@ struct vhost_user {
 	uint64_t protocol_features, features;
 	uint8_t status;
 	bool ran;                /* since the last reset the guest's driver has used a ring */
+	bool inherited;          /* the same driver has used it with a predecessor of ours */
 	unsigned int complaints; /* said about this front-end */
 
 	struct vu_miss misses[VU_MAX_MISSES]; /* in the order of the questions */
 	unsigned int miss_count;
+	unsigned int stale_replies; /* that will come for questions of a predecessor */
 
 	struct facet_sink *sink;
 	int sink_fd;    /* in the epoll set; the sink's */
 	int display_fd; /* a dup, for handing over */
+
+	struct vu_table *table, no_table;
+	int table_fd;
+	int alive[2]; /* a pipe: read end for handing over, write end for our death to close */
 
 	uint64_t drops;
 	unsigned int handovers;
@@ -78,9 +96,20 @@ void vu_complain(struct vhost_user *vu, const char *fmt, ...) __attribute__((for
 int vu_set_display(struct vhost_user *vu, int fd);
 void vu_drop_display(struct vhost_user *vu);
 
+/* --- handover.c --- */
+
+int vu_table_create(struct vhost_user *vu);
+void vu_table_leave(struct vhost_user *vu);
+/* Something that a successor has to know is about to change. */
+void vu_changed(struct vhost_user *vu);
+int vu_handover(struct facet_transport *transport, struct facet_handover *ret);
+/* Go on with the rings that a dead process left, or leave them for the driver's next start. */
+void vu_adopt_rings(struct vhost_user *vu, struct facet_handover *given);
+
 /* --- requests.c --- */
 
 uint64_t vu_offered_features(const struct vhost_user *vu);
+int vu_set_features(struct vhost_user *vu, uint64_t features);
 /* Serve the message in vu->front. Negative: the connection is no use any more. */
 int vu_serve(struct vhost_user *vu);
 
@@ -90,6 +119,10 @@ int vu_rings_create(struct vhost_user *vu);
 void vu_rings_destroy(struct vhost_user *vu);
 bool vu_rings_running(const struct vhost_user *vu);
 void vu_rings_set_features(struct vhost_user *vu);
+/* Start or stop each as what we were told so far demands. */
+void vu_rings_update(struct vhost_user *vu);
+/* Nothing that can block us, or kill us by SIGPIPE: made non-blocking. False: it is no eventfd. */
+bool vu_is_eventfd(int fd);
 /* Memory or the IOTLB changed: rings that could not go on may do so now. */
 void vu_rings_refresh(struct vhost_user *vu);
 /* Let the device look into every running ring. */

@@ -36,20 +36,26 @@ static int get_features(struct vhost_user *vu, struct vu_channel *m)
 }
 
 /* QEMU passes on what the driver took from QEMU's own offer too; that is not for us. */
-static int set_features(struct vhost_user *vu, struct vu_channel *m)
+int vu_set_features(struct vhost_user *vu, uint64_t features)
 {
 	const uint64_t other_rings = VU_BIT(VIRTIO_F_RING_PACKED) | VU_BIT(VIRTIO_F_IN_ORDER);
 
-	if (m->payload.u64 & other_rings) {
+	if (features & other_rings) {
 		vu_complain(vu, "the guest's driver wants packed or in-order rings, which were "
 				"not offered (QEMU: packed=off)");
 		return -ENOTSUP;
 	}
-	vu->features = m->payload.u64 & vu_offered_features(vu);
+	vu_changed(vu);
+	vu->features = features & vu_offered_features(vu);
 	vu_rings_set_features(vu);
 	vu_back_set_iommu(vu, vu->features & VU_BIT(VIRTIO_F_IOMMU_PLATFORM));
 	facet_device_set_features(vu->device, vu->features);
 	return 0;
+}
+
+static int set_features(struct vhost_user *vu, struct vu_channel *m)
+{
+	return vu_set_features(vu, m->payload.u64);
 }
 
 static int get_protocol_features(struct vhost_user *vu, struct vu_channel *m)
@@ -61,8 +67,8 @@ static int set_protocol_features(struct vhost_user *vu, struct vu_channel *m)
 {
 	if (m->payload.u64 & ~offered_protocol)
 		return -EPROTO;
+	vu_changed(vu);
 	vu->protocol_features = m->payload.u64;
-	vu->handovers++;
 	return 0;
 }
 
@@ -90,6 +96,7 @@ static int get_status(struct vhost_user *vu, struct vu_channel *m)
 /* QEMU writes 0 also when a guest is only paused, so 0 is not taken for a reset here. */
 static int set_status(struct vhost_user *vu, struct vu_channel *m)
 {
+	vu_changed(vu);
 	vu->status = (uint8_t)m->payload.u64;
 	return 0;
 }
@@ -144,12 +151,12 @@ static int set_mem_table(struct vhost_user *vu, struct vu_channel *m)
 	if (table->count > VHOST_USER_MAX_TABLE || table->count != m->fd_count ||
 	    m->header.size != offsetof(struct vhost_user_mem_table, regions[table->count]))
 		return -EPROTO;
+	vu_changed(vu);
 	facet_guest_memory_clear(vu->memory);
 	for (uint32_t i = 0; !r && i < table->count; i++)
 		r = add_region(vu, &table->regions[i], m->fds[i]);
 	if (r < 0)
 		facet_guest_memory_clear(vu->memory);
-	vu->handovers++;
 	vu_rings_refresh(vu);
 	return r;
 }
@@ -165,8 +172,8 @@ static int add_mem_reg(struct vhost_user *vu, struct vu_channel *m)
 
 	if (m->fd_count != 1)
 		return -EPROTO;
+	vu_changed(vu);
 	r = add_region(vu, &m->payload.mem_reg.region, m->fds[0]);
-	vu->handovers++;
 	vu_rings_refresh(vu);
 	return r;
 }
@@ -178,8 +185,8 @@ static int rem_mem_reg(struct vhost_user *vu, struct vu_channel *m)
 	struct facet_error err;
 	int code;
 
+	vu_changed(vu);
 	code = facet_guest_memory_remove(vu->memory, &region, &err);
-	vu->handovers++;
 	if (code < 0)
 		vu_complain(vu, "%s", err.text);
 	vu_rings_refresh(vu);

@@ -57,6 +57,8 @@ int vu_rings_create(struct vhost_user *vu)
 				       &vu->rings[vu->ring_count].queue);
 		if (r < 0)
 			return r;
+		facet_queue_set_journal(vu->rings[vu->ring_count].queue,
+					&vu->table->rings[vu->ring_count]);
 	}
 	return 0;
 }
@@ -194,6 +196,12 @@ static void update(struct vhost_user *vu, struct vu_ring *ring)
 	again(vu, ring);
 }
 
+void vu_rings_update(struct vhost_user *vu)
+{
+	for (unsigned int i = 0; i < vu->ring_count; i++)
+		update(vu, &vu->rings[i]);
+}
+
 static void drop_kick(struct vhost_user *vu, struct vu_ring *ring)
 {
 	stop(vu, ring);
@@ -206,6 +214,7 @@ static void reset_device(struct vhost_user *vu)
 {
 	struct vu_ring *ring;
 
+	vu_changed(vu);
 	for (unsigned int i = 0; i < vu->ring_count; i++) {
 		ring = &vu->rings[i];
 		stop(vu, ring);
@@ -213,7 +222,7 @@ static void reset_device(struct vhost_user *vu)
 		ring->counted = false;
 	}
 	facet_device_reset(vu->device);
-	vu->ran = false;
+	vu->ran = vu->inherited = false;
 }
 
 void vu_reset(struct vhost_user *vu)
@@ -231,6 +240,7 @@ void vu_reset(struct vhost_user *vu)
 
 void vu_rings_forget(struct vhost_user *vu)
 {
+	vu_changed(vu);
 	for (unsigned int i = 0; i < vu->ring_count; i++) {
 		facet_queue_set_call(vu->rings[i].queue, -1);
 		facet_queue_set_err(vu->rings[i].queue, -1);
@@ -249,6 +259,7 @@ int vu_set_vring_num(struct vhost_user *vu, struct vu_channel *m)
 
 	if (!ring)
 		return -EPROTO;
+	vu_changed(vu);
 	r = facet_queue_set_size(ring->queue, m->payload.state.num);
 	if (r < 0)
 		vu_complain(vu, "queue %u cannot have %u entries", m->payload.state.index,
@@ -273,6 +284,7 @@ int vu_set_vring_addr(struct vhost_user *vu, struct vu_channel *m)
 
 	if (!ring)
 		return -EPROTO;
+	vu_changed(vu);
 	r = facet_queue_set_rings(ring->queue, &rings);
 	if (r < 0)
 		vu_complain(vu, "queue %u cannot be put there", addr->index);
@@ -302,10 +314,11 @@ int vu_set_vring_base(struct vhost_user *vu, struct vu_channel *m)
 		return -EPROTO;
 	if (facet_queue_running(ring->queue))
 		return -EBUSY;
+	vu_changed(vu);
 	notice_new_driver(vu, ring, m->payload.state.num);
 	r = facet_queue_set_base(ring->queue, m->payload.state.num);
-	for (unsigned int i = 0; !r && i < vu->ring_count; i++)
-		update(vu, &vu->rings[i]);
+	if (!r)
+		vu_rings_update(vu);
 	return r;
 }
 
@@ -315,20 +328,24 @@ int vu_get_vring_base(struct vhost_user *vu, struct vu_channel *m)
 
 	if (!ring)
 		return -EPROTO;
+	vu_changed(vu);
 	drop_kick(vu, ring);
 	m->payload.state.num = facet_queue_base(ring->queue);
 	return 0;
 }
 
-/*
- * The eventfd of a message about one ring; *ret is -1 when it comes without. Nothing but a
- * descriptor without a file type (eventfds have none) may be read or written from here: a pipe
- * or a socket could block us, or kill us by SIGPIPE.
- */
+/* Eventfds have no file type, unlike pipes and sockets. */
+bool vu_is_eventfd(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && !(st.st_mode & S_IFMT) && fcntl(fd, F_SETFL, O_NONBLOCK) == 0;
+}
+
+/* The eventfd of a message about one ring; *ret is -1 when it comes without. */
 static int ring_fd(struct vhost_user *vu, struct vu_channel *m, struct vu_ring **ret_ring, int *ret)
 {
 	bool none = m->payload.u64 & VHOST_USER_VRING_NO_FD;
-	struct stat st;
 
 	*ret_ring = ring_at(vu, m->payload.u64 & VHOST_USER_VRING_INDEX_MASK);
 	if (!*ret_ring || m->fd_count != !none)
@@ -336,12 +353,12 @@ static int ring_fd(struct vhost_user *vu, struct vu_channel *m, struct vu_ring *
 	*ret = -1;
 	if (none)
 		return 0;
-	if (fstat(m->fds[0], &st) < 0 || (st.st_mode & S_IFMT) ||
-	    fcntl(m->fds[0], F_SETFL, O_NONBLOCK) < 0) {
+	if (!vu_is_eventfd(m->fds[0])) {
 		vu_complain(vu, "a vring message carries a descriptor that is no eventfd");
 		return -EPROTO;
 	}
 	*ret = facet_steal_fd(&m->fds[0]);
+	vu_changed(vu);
 	return 0;
 }
 
@@ -392,6 +409,7 @@ int vu_set_vring_enable(struct vhost_user *vu, struct vu_channel *m)
 
 	if (!ring || m->payload.state.num > 1)
 		return -EPROTO;
+	vu_changed(vu);
 	ring->enabled = m->payload.state.num;
 	update(vu, ring);
 	return 0;

@@ -67,7 +67,7 @@ void vu_drop_display(struct vhost_user *vu)
 	facet_display_remove_sink(vu->display, facet_steal(vu->sink));
 	if (vu->display_fd >= 0)
 		close(facet_steal_fd(&vu->display_fd));
-	vu->handovers++;
+	vu_changed(vu);
 }
 
 int vu_set_display(struct vhost_user *vu, int fd)
@@ -92,7 +92,7 @@ int vu_set_display(struct vhost_user *vu, int fd)
 	if (vu->sink_fd >= 0)
 		vu_watch(vu, vu->sink_fd, VU_EVENT_SINK);
 	vu->display_fd = facet_steal_fd(&copy);
-	vu->handovers++;
+	vu_changed(vu);
 	return 0;
 }
 
@@ -110,7 +110,7 @@ static void disconnect(struct vhost_user *vu)
 	vu_drop_display(vu);
 	vu->protocol_features = 0;
 	vu->complaints = 0;
-	vu->handovers++;
+	vu_changed(vu);
 }
 
 /* Takes @fd. */
@@ -124,7 +124,7 @@ static int connect_front(struct vhost_user *vu, int fd)
 		vu_channel_close(&vu->front);
 		return r;
 	}
-	vu->handovers++;
+	vu_changed(vu);
 	log_info("a front-end has come");
 	return 0;
 }
@@ -232,6 +232,7 @@ static void vu_destroy(struct facet_transport *transport)
 {
 	struct vhost_user *vu = vhost_user(transport);
 
+	vu_table_leave(vu);
 	if (vu->device)
 		disconnect(vu);
 	facet_device_destroy(vu->device);
@@ -267,7 +268,9 @@ static int make_device(struct vhost_user *vu, const struct facet_transport_confi
 	r = facet_device_create(cfg->device, &cfg->device_config, &vu->port, &vu->device, err);
 	if (r < 0)
 		return r;
-	r = vu_rings_create(vu);
+	r = vu_table_create(vu);
+	if (!r)
+		r = vu_rings_create(vu);
 	if (r < 0)
 		return facet_error_set(err, r, "vhost-user: cannot make the queues of '%s'",
 				       cfg->device);
@@ -292,6 +295,8 @@ static int adopt(struct vhost_user *vu, struct facet_handover *given)
 		r = vu_back_open(vu, facet_steal_fd(&given->back_fd));
 	if (!r && given->display_fd >= 0)
 		r = vu_set_display(vu, facet_steal_fd(&given->display_fd));
+	if (!r)
+		vu_adopt_rings(vu, given);
 	return r;
 }
 
@@ -313,22 +318,20 @@ static int open_sockets(struct vhost_user *vu, struct facet_handover *given,
 	return 0;
 }
 
-static void close_handover(struct facet_handover *given)
+static void close_one(void *owner, int *fd)
 {
-	facet_close_ptr(&given->front_fd);
-	facet_close_ptr(&given->back_fd);
-	facet_close_ptr(&given->display_fd);
-	for (unsigned int i = 0; i < given->region_count; i++)
-		close(given->regions[i].fd);
+	facet_close_ptr(fd);
 }
 
 static int vu_create(const struct facet_transport_config *cfg, struct facet_transport **ret,
 		     struct facet_error *err)
 {
-	struct facet_handover given = { .front_fd = cfg->fd, .back_fd = -1, .display_fd = -1 };
+	struct facet_handover given;
 	struct vhost_user *vu;
 	int r;
 
+	facet_handover_init(&given);
+	given.front_fd = cfg->fd;
 	if (cfg->adopt)
 		given = *cfg->adopt;
 	if (cfg->listen_fd < 0 && given.front_fd < 0)
@@ -343,12 +346,13 @@ static int vu_create(const struct facet_transport_config *cfg, struct facet_tran
 	vu->listen_fd = cfg->listen_fd;
 	vu->epoll_fd = vu->again_fd = -1;
 	vu->front.fd = vu->back.fd = vu->sink_fd = vu->display_fd = -1;
+	vu->table_fd = vu->alive[0] = vu->alive[1] = -1;
 	r = make_events(vu, err);
 	if (!r)
 		r = make_device(vu, cfg, err);
 	if (!r)
 		r = open_sockets(vu, &given, err);
-	close_handover(&given);
+	facet_handover_each_fd(&given, close_one, NULL);
 	if (r < 0) {
 		vu_destroy(&vu->transport);
 		return r;
@@ -368,27 +372,11 @@ static void vu_status(struct facet_transport *transport, struct facet_transport_
 
 	ret->connected = vu->front.fd >= 0;
 	ret->running = vu_rings_running(vu);
+	ret->inherited = vu->inherited;
 	ret->features = vu->features;
 	ret->drops = vu->drops;
 	ret->regions = facet_guest_memory_count(vu->memory);
 	ret->handovers = vu->handovers;
-}
-
-static int vu_handover(struct facet_transport *transport, struct facet_handover *ret)
-{
-	struct vhost_user *vu = vhost_user(transport);
-
-	if (vu->front.fd < 0)
-		return -ENOTCONN;
-	ret->front_fd = vu->front.fd;
-	ret->back_fd = vu->back.fd;
-	ret->display_fd = vu->display_fd;
-	ret->protocol_features = vu->protocol_features;
-	ret->region_count = facet_guest_memory_count(vu->memory);
-	for (unsigned int i = 0; i < ret->region_count; i++)
-		facet_guest_memory_region(vu->memory, i, &ret->regions[i].region,
-					  &ret->regions[i].fd);
-	return 0;
 }
 
 const struct facet_transport_ops facet_vhost_user_transport = {
