@@ -16,10 +16,15 @@ class Row:
             raise ValueError(f"better is 'more' or 'less', not {better!r}")
         self.name, self.unit, self.better = name, unit, better
         self._figure = (min if better == "more" else max) if worst else statistics.median
-        self.raw, self.failed, self.goal, self._met = {}, {}, None, None
+        self.raw, self.failed, self.notes, self.goal, self._met = {}, {}, {}, None, None
 
     def add(self, who, value):
         self.raw.setdefault(who, []).append(round(value, 4))
+
+    def note(self, what, value):
+        """Something beside the figure that helps to judge it."""
+        self.notes.setdefault(what, []).append(
+            round(value, 4) if isinstance(value, float) else value)
 
     def lost(self, who, why):
         """A figure that could not be measured: the row goes on without it."""
@@ -62,7 +67,8 @@ class Row:
     def json(self):
         return {"name": self.name, "unit": self.unit, "better": self.better,
                 "facet": self.figure("facet"), "peers": self.peers(), "goal": self.goal,
-                "met": self.met, "raw": self.raw, "failed": self.failed}
+                "met": self.met, "raw": self.raw, "failed": self.failed,
+                "notes": self.notes}
 
 
 def table(rows):

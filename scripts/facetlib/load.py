@@ -89,9 +89,9 @@ class Load:
     def kill(self):
         """Harmless when it has ended."""
         procs.end(self._process)
-        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
-            if stream and stream is not self._process.stderr:
-                try:
-                    stream.close()
-                except BrokenPipeError:
-                    pass
+        self._reader.join(60)
+        for stream in (self._process.stdin, self._process.stdout):
+            try:
+                stream.close()
+            except BrokenPipeError:  # the last word came too late
+                pass
