@@ -1,51 +1,64 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Rows of a benchmark: medians of raw figures, a table for people, JSON for the rest."""
+"""Rows of a benchmark: figures with their raw values, a table for people, JSON for the rest."""
 import json
 import pathlib
 import statistics
 
 
 class Row:
-    """One figure of facet and its peers; every raw value is kept."""
+    """One figure of facet and its peers; every raw value is kept.
 
-    def __init__(self, name, unit, better="higher"):
+    better: "more" or "less". worst: not the median counts, but the worst of the raw values.
+    """
+
+    def __init__(self, name, unit, better="more", worst=False):
+        if better not in ("more", "less"):
+            raise ValueError(f"better is 'more' or 'less', not {better!r}")
         self.name, self.unit, self.better = name, unit, better
-        self.raw, self.failed, self.goal, self._met = {}, {}, None, None
+        self._figure = (min if better == "more" else max) if worst else statistics.median
+        self.raw, self.failed, self.notes, self.goal, self._met = {}, {}, {}, None, None
 
     def add(self, who, value):
-        self.raw.setdefault(who, []).append(round(value, 2))
+        self.raw.setdefault(who, []).append(round(value, 4))
+
+    def note(self, what, value):
+        """Something beside the figure that helps to judge it."""
+        self.notes.setdefault(what, []).append(
+            round(value, 4) if isinstance(value, float) else value)
 
     def lost(self, who, why):
         """A figure that could not be measured: the row goes on without it."""
         self.failed.setdefault(who, []).append(why)
         print(f"  {self.name}: {who}: {why}", flush=True)
 
-    def median(self, who):
-        return round(statistics.median(self.raw[who]), 2) if self.raw.get(who) else None
+    def figure(self, who):
+        return round(self._figure(self.raw[who]), 4) if self.raw.get(who) else None
 
     def peers(self):
         """Those that have a figure."""
-        return {who: self.median(who) for who in self.raw if who != "facet"}
+        return {who: self.figure(who) for who in self.raw if who != "facet"}
 
     def line(self):
-        """The medians so far, for people who wait."""
-        found = "  ".join(f"{who} {self.median(who):g}" for who in self.raw)
+        """The figures so far, for people who wait."""
+        found = "  ".join(f"{who} {self.figure(who):g}" for who in self.raw)
         return f"  {self.name}: {found or '-'} {self.unit}"
 
     def aim(self, goal, met):
-        """goal: in words; met: called with facet's median and the peers' medians."""
+        """goal: in words; met: called with facet's figure and the peers'."""
         self.goal, self._met = goal, met
         return self
 
     def best_peer(self):
         values = self.peers().values()
-        return (max if self.better == "higher" else min)(values) if values else None
+        return (max if self.better == "more" else min)(values) if values else None
 
     @property
     def met(self):
-        mine = self.median("facet")
-        if mine is None or self._met is None:
+        mine = self.figure("facet")
+        if self._met is None:
             return None
+        if mine is None:
+            return False
         try:
             return bool(self._met(mine, self.peers()))
         except (KeyError, ValueError):  # a peer that the goal names has no figure
@@ -53,8 +66,9 @@ class Row:
 
     def json(self):
         return {"name": self.name, "unit": self.unit, "better": self.better,
-                "facet": self.median("facet"), "peers": self.peers(), "goal": self.goal,
-                "met": self.met, "raw": self.raw, "failed": self.failed}
+                "facet": self.figure("facet"), "peers": self.peers(), "goal": self.goal,
+                "met": self.met, "raw": self.raw, "failed": self.failed,
+                "notes": self.notes}
 
 
 def table(rows):
@@ -63,10 +77,10 @@ def table(rows):
     head = ["", "unit", *whos, "facet/best", "goal", ""]
     lines = [head]
     for row in rows:
-        best, mine = row.best_peer(), row.median("facet")
+        best, mine = row.best_peer(), row.figure("facet")
         ratio = f"{mine / best:.2f}" if best and mine is not None else "-"
         lines.append([row.name, row.unit,
-                      *("-" if row.median(w) is None else f"{row.median(w):g}" for w in whos),
+                      *("-" if row.figure(w) is None else f"{row.figure(w):g}" for w in whos),
                       ratio, row.goal or "",
                       {True: "met", False: "NOT met", None: ""}[row.met]])
     widths = [max(len(line[i]) for line in lines) for i in range(len(head))]

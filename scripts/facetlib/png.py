@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Pictures: PNG files read to plain RGB, and compared."""
+"""Pictures: PNG files read to plain RGB and written, and compared."""
 import struct
 import zlib
 
@@ -87,6 +87,24 @@ def _predict(kind, left, up, corner):
     guess = left + up - corner
     order = [(abs(guess - v), n, v) for n, v in enumerate((left, up, corner))]
     return min(order)[2]
+
+
+def _chunk(kind, content):
+    return (struct.pack(">I", len(content)) + kind + content +
+            struct.pack(">I", zlib.crc32(kind + content)))
+
+
+def write(path, picture):
+    """An 8-bit RGB file of a Picture; each line as the difference from the one above."""
+    stride, lines, above = picture.width * 3, bytearray(), bytes(picture.width * 3)
+    for at in range(0, len(picture.rgb), stride):
+        line = picture.rgb[at:at + stride]
+        lines += b"\2" + bytes((a - b) & 255 for a, b in zip(line, above))
+        above = line
+    header = struct.pack(">IIBBBBB", picture.width, picture.height, 8, 2, 0, 0, 0)
+    with open(path, "wb") as f:
+        f.write(SIGNATURE + _chunk(b"IHDR", header) +
+                _chunk(b"IDAT", zlib.compress(bytes(lines), 9)) + _chunk(b"IEND", b""))
 
 
 def read(path):

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* direct.c - the scene in plain OpenGL: what is recorded; and what there is to reach. */
-#include <epoxy/egl.h>
-#include <epoxy/gl.h>
 #include <stdio.h>
-#include <stdlib.h>
 
+#include "gl.h"
 #include "scene.h"
 
 static const char vertex_shader[] =
@@ -35,68 +33,14 @@ struct direct {
 	uint32_t pixels[SCENE_WIDTH * SCENE_HEIGHT];
 };
 
-static int make_context(void)
-{
-	static const EGLint wanted[] = { EGL_SURFACE_TYPE, EGL_PBUFFER_BIT, EGL_RENDERABLE_TYPE,
-					 EGL_OPENGL_BIT, EGL_NONE };
-	static const EGLint version[] = { EGL_CONTEXT_MAJOR_VERSION, 3, EGL_CONTEXT_MINOR_VERSION,
-					  3, EGL_NONE };
-	EGLDisplay display =
-		eglGetPlatformDisplayEXT(EGL_PLATFORM_SURFACELESS_MESA, EGL_DEFAULT_DISPLAY, NULL);
-	EGLContext context;
-	EGLConfig config;
-	EGLint count;
-
-	if (!eglInitialize(display, NULL, NULL) || !eglBindAPI(EGL_OPENGL_API) ||
-	    !eglChooseConfig(display, wanted, &config, 1, &count) || !count)
-		return -1;
-	context = eglCreateContext(display, config, EGL_NO_CONTEXT, version);
-	return eglMakeCurrent(display, EGL_NO_SURFACE, EGL_NO_SURFACE, context) ? 0 : -1;
-}
-
-static void add_shader(GLuint program, GLenum kind, const char *text)
-{
-	GLuint shader = glCreateShader(kind);
-
-	glShaderSource(shader, 1, &text, NULL);
-	glCompileShader(shader);
-	glAttachShader(program, shader);
-}
-
 static int make_program(struct direct *direct)
 {
-	GLuint program = glCreateProgram();
-	GLint linked;
+	GLuint program = gl_make_program(vertex_shader, fragment_shader);
 
-	add_shader(program, GL_VERTEX_SHADER, vertex_shader);
-	add_shader(program, GL_FRAGMENT_SHADER, fragment_shader);
-	glLinkProgram(program);
-	glGetProgramiv(program, GL_LINK_STATUS, &linked);
-	glUseProgram(program);
 	direct->rows = glGetUniformLocation(program, "rows");
 	direct->light = glGetUniformLocation(program, "light");
 	direct->colour = glGetUniformLocation(program, "colour");
-	return linked ? 0 : -1;
-}
-
-static int make_framebuffer(void)
-{
-	GLuint names[3];
-
-	glGenTextures(1, &names[0]);
-	glBindTexture(GL_TEXTURE_2D, names[0]);
-	glTexStorage2D(GL_TEXTURE_2D, 1, GL_RGBA8, SCENE_WIDTH, SCENE_HEIGHT);
-	glGenTextures(1, &names[1]);
-	glBindTexture(GL_TEXTURE_2D, names[1]);
-	glTexStorage2D(GL_TEXTURE_2D, 1, GL_DEPTH24_STENCIL8, SCENE_WIDTH, SCENE_HEIGHT);
-	glGenFramebuffers(1, &names[2]);
-	glBindFramebuffer(GL_FRAMEBUFFER, names[2]);
-	glFramebufferTexture2D(GL_FRAMEBUFFER, GL_COLOR_ATTACHMENT0, GL_TEXTURE_2D, names[0], 0);
-	glFramebufferTexture2D(GL_FRAMEBUFFER, GL_DEPTH_STENCIL_ATTACHMENT, GL_TEXTURE_2D, names[1],
-			       0);
-	glViewport(0, 0, SCENE_WIDTH, SCENE_HEIGHT);
-	glEnable(GL_DEPTH_TEST);
-	return glCheckFramebufferStatus(GL_FRAMEBUFFER) == GL_FRAMEBUFFER_COMPLETE ? 0 : -1;
+	return program ? 0 : -1;
 }
 
 static void make_vertices(void)
@@ -151,10 +95,12 @@ struct scene_side *scene_direct_side(void)
 	static struct direct direct = { .side.run = run };
 
 	direct.side.pixels = direct.pixels;
-	if (make_context() || make_program(&direct) || make_framebuffer()) {
-		fprintf(stderr, "virgl-replay: no OpenGL 3.3 on a surfaceless display\n");
+	if (gl_make_context() || make_program(&direct) ||
+	    gl_make_framebuffer(SCENE_WIDTH, SCENE_HEIGHT, 1)) {
+		fprintf(stderr, "no OpenGL 3.3 on a surfaceless display\n");
 		return NULL;
 	}
+	glEnable(GL_DEPTH_TEST);
 	make_vertices();
 	return &direct.side;
 }

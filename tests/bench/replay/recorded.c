@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* recorded.c - the scene drawn by stock Mesa's virgl driver, so that it can be recorded. */
+/* recorded.c - something drawn by stock Mesa's virgl driver, so that it can be recorded. */
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "player.h"
 #include "recording.h"
 #include "vtest.h"
-
-enum {
-	WARM_UP = 5, /* frames, until each is like the one before */
-};
 
 static int renderer_fd = -1;
 
@@ -29,42 +28,51 @@ __attribute__((visibility("default"))) int connect(int fd, __CONST_SOCKADDR_ARG 
 }
 
 /* Said on Mesa's own connection, so it arrives behind all that was drawn and waited for. */
-static int mark(void)
+int recorder_mark(void)
 {
 	const uint32_t out[] = { 0, VTEST_MARK };
 
 	return write(renderer_fd, out, sizeof(out)) == sizeof(out) ? 0 : -1;
 }
 
-static int draw(void)
-{
-	struct scene_side *side;
-
-	setenv("GALLIUM_DRIVER", "virpipe", 1);
-	side = scene_direct_side();
-	if (!side)
-		return 1;
-	for (unsigned int take = 0; take < SCENE_TAKES; take++)
-		if (side->run(side, take, WARM_UP) < 0 || mark() || side->run(side, take, 1) < 0 ||
-		    mark())
-			return 1;
-	return 0;
-}
-
-int recorder_start(int *ret_fd, pid_t *ret_pid)
+int recorder_start(int (*draw)(const void *arg), const void *arg, struct recorder_process *ret)
 {
 	int ends[2];
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends)) {
+		perror("no socket to record");
 		return -1;
-	*ret_pid = fork();
-	if (!*ret_pid) {
+	}
+	ret->pid = fork();
+	if (!ret->pid) {
 		close(ends[0]);
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		renderer_fd = ends[1];
-		_exit(draw());
+		setenv("GALLIUM_DRIVER", "virpipe", 1);
+		_exit(draw(arg));
 	}
 	close(ends[1]);
-	*ret_fd = ends[0];
-	return *ret_pid < 0 ? -1 : 0;
+	ret->fd = ends[0];
+	if (ret->pid < 0)
+		perror("no process to record");
+	return ret->pid < 0 ? -1 : 0;
+}
+
+int recorder_finish(const struct recorder_process *process, struct player *player,
+		    unsigned int takes, struct recording *ret)
+{
+	struct backing memory = { .address = PORT_RESOURCES,
+				  .size = PORT_REQUESTS - PORT_RESOURCES };
+	static struct capsets caps;
+	int status, r;
+
+	r = player_get_caps(player, &caps) || recorder_run(process->fd, &caps, &memory, ret);
+	close(process->fd);
+	if (r)
+		kill(process->pid, SIGKILL);
+	waitpid(process->pid, &status, 0);
+	if (!r && !status && ret->take_count == takes)
+		return 0;
+	fprintf(stderr, "Mesa's virpipe could not be recorded\n");
+	return -1;
 }

@@ -32,7 +32,7 @@ struct recorder {
 	struct backing free;
 	struct recording *recording;
 	struct backing picture;
-	unsigned int marks;
+	bool inside; /* a take */
 	struct resource resources[MAX_RESOURCES];
 	uint32_t words[MAX_WORDS];
 };
@@ -97,13 +97,15 @@ static void *record(struct recorder *recorder, enum wire_gpu_type type, bool fen
 	*hdr = (struct wire_gpu_ctrl_hdr){ .type = le32_of(type),
 					   .flags = le32_of(fenced ? WIRE_GPU_FLAG_FENCE : 0),
 					   .ctx_id = le32_of(RECORDING_CONTEXT) };
+	if (recorder->inside)
+		recorder->recording->takes[recorder->recording->take_count].requests++;
 	return hdr;
 }
 
 /* Answers with so much memory. */
 static void *share_memory(struct recorder *recorder, uint32_t size)
 {
-	int fd = memfd_create("virgl-replay", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int fd = memfd_create("recorder", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	void *memory = MAP_FAILED;
 
 	if (fd >= 0 && !ftruncate(fd, size) && !answer_fd(recorder, fd))
@@ -271,18 +273,21 @@ static int busy_wait(struct recorder *recorder)
 /* Every take has two: before and behind the frame that is to be repeated. */
 static int mark(struct recorder *recorder)
 {
-	unsigned int take = recorder->marks / 2;
+	struct recording *recording = recorder->recording;
+	struct take *take = &recording->takes[recording->take_count];
 
-	if (take == SCENE_TAKES)
+	if (recording->take_count == RECORDING_MAX_TAKES)
 		return -1;
-	if (recorder->marks++ % 2 == 0) {
-		recorder->recording->takes[take].start = recorder->recording->size;
+	recorder->inside = !recorder->inside;
+	if (recorder->inside) {
+		take->start = recording->size;
 		return 0;
 	}
-	recorder->recording->takes[take].end = recorder->recording->size;
-	recorder->recording->takes[take].picture = recorder->picture;
+	take->end = recording->size;
+	take->picture = recorder->picture;
+	recording->take_count++;
 	/* Nothing was asked of us: this Mesa draws with something else. */
-	return recorder->recording->size > recorder->recording->takes[take].start ? 0 : -1;
+	return take->requests ? 0 : -1;
 }
 
 static int serve(struct recorder *recorder, enum vtest_command command, size_t bytes)
@@ -337,9 +342,9 @@ int recorder_run(int fd, const struct capsets *caps, const struct backing *memor
 			return -1;
 		record_writes(&recorder);
 		if (serve(&recorder, head.command, head.length * unit)) {
-			fprintf(stderr, "virgl-replay: cannot record command %u\n", head.command);
+			fprintf(stderr, "cannot record command %u\n", head.command);
 			return -1;
 		}
 	}
-	return recorder.marks == 2 * SCENE_TAKES ? 0 : -1;
+	return recorder.inside ? -1 : 0;
 }

@@ -3,16 +3,17 @@
 #ifndef FACET_BENCH_RECORDING_H
 #define FACET_BENCH_RECORDING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
-
-#include "scene.h"
 
 enum {
 	/* A guest's pages are all over its memory; so many bytes follow each other at a time. */
 	RECORDING_PIECE = 64 << 10,
 	RECORDING_CONTEXT = 1,
+	RECORDING_WARM_UP = 5, /* frames, until each is like the one before */
+	RECORDING_MAX_TAKES = 4,
 };
 
 enum step_kind {
@@ -35,13 +36,18 @@ struct backing {
 unsigned int backing_pieces(const struct backing *backing);
 uint64_t backing_piece(const struct backing *backing, unsigned int number, uint32_t *ret_size);
 
+struct take {
+	size_t start, end;      /* of the one frame to be repeated, in bytes */
+	unsigned int requests;  /* in it */
+	struct backing picture; /* read back last */
+};
+
 struct recording {
 	uint8_t *steps;
 	size_t size, room;
-	struct {
-		size_t start, end;      /* of the one frame to be repeated, in bytes */
-		struct backing picture; /* read back last */
-	} takes[SCENE_TAKES];
+	struct take takes[RECORDING_MAX_TAKES];
+	unsigned int take_count;
+	const char *name; /* of what was drawn */
 };
 
 /*
@@ -59,14 +65,31 @@ struct capsets {
 	uint8_t data[2][4096];
 };
 
-/*
- * Starts a process that draws all takes on stock Mesa's virgl driver, the side that runs in a
- * guest. It waits for its renderer, which is what listens at @ret_fd.
- */
-int recorder_start(int *ret_fd, pid_t *ret_pid);
+/* A process that draws for a recorder. */
+struct recorder_process {
+	int fd;
+	pid_t pid;
+};
 
-/* Is that renderer until the process ends; its resources get guest memory from @memory on. */
+/*
+ * Starts a process that runs @draw on stock Mesa's virgl driver, the side that runs in a guest:
+ * drawing waits for its renderer, which recorder_finish() is. @draw returns 0 when all went well
+ * and says with recorder_mark() where each take begins and ends.
+ */
+int recorder_start(int (*draw)(const void *arg), const void *arg, struct recorder_process *ret);
+int recorder_mark(void);
+
+struct player;
+/* Records until that process ends: @takes. @player's port says what its host can do. */
+int recorder_finish(const struct recorder_process *process, struct player *player,
+		    unsigned int takes, struct recording *ret);
+
+/* The renderer alone: its resources get guest memory from @memory on. */
 int recorder_run(int fd, const struct capsets *caps, const struct backing *memory,
 		 struct recording *ret);
+
+/* A recording of one take in a file, for the same machine. 0 or < 0, and why on stderr. */
+int recording_save(const struct recording *recording, const char *path);
+int recording_load(struct recording *recording, const char *path);
 
 #endif
