@@ -48,9 +48,25 @@ class Row:
         self.goal, self._met = goal, met
         return self
 
-    def best_peer(self):
-        values = self.peers().values()
-        return (max if self.better == "more" else min)(values) if values else None
+    def aim_ratio(self, goal, met):
+        """The same for ratios(): met is called with them."""
+        return self.aim(goal, lambda _mine, _peers: met(self.ratios()))
+
+    def ratios(self):
+        """facet / peer: of the figures; in turns that all took, the median turn's."""
+        mine, found = self.raw.get("facet", []), {}
+        for who in self.peers():
+            theirs = self.raw[who]
+            paired = self._figure is statistics.median and len(theirs) == len(mine)
+            pairs = zip(mine, theirs) if paired else [(self.figure("facet"), self.figure(who))]
+            ratios = [a / b for a, b in pairs if a is not None and b]
+            if ratios:
+                found[who] = round(statistics.median(ratios), 4)
+        return found
+
+    def worst_ratio(self):
+        values = self.ratios().values()
+        return (min if self.better == "more" else max)(values) if values else None
 
     @property
     def met(self):
@@ -67,7 +83,7 @@ class Row:
     def json(self):
         return {"name": self.name, "unit": self.unit, "better": self.better,
                 "facet": self.figure("facet"), "peers": self.peers(), "goal": self.goal,
-                "met": self.met, "raw": self.raw, "failed": self.failed,
+                "met": self.met, "ratios": self.ratios(), "raw": self.raw, "failed": self.failed,
                 "notes": self.notes}
 
 
@@ -77,8 +93,8 @@ def table(rows):
     head = ["", "unit", *whos, "facet/best", "goal", ""]
     lines = [head]
     for row in rows:
-        best, mine = row.best_peer(), row.figure("facet")
-        ratio = f"{mine / best:.2f}" if best and mine is not None else "-"
+        worst = row.worst_ratio()
+        ratio = "-" if worst is None else f"{worst:.2f}"
         lines.append([row.name, row.unit,
                       *("-" if row.figure(w) is None else f"{row.figure(w):g}" for w in whos),
                       ratio, row.goal or "",
