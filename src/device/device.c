@@ -44,6 +44,12 @@ void facet_device_reset(struct facet_device *device)
 	device->ops->reset(device);
 }
 
+void facet_device_resume(struct facet_device *device)
+{
+	if (device->ops->resume)
+		device->ops->resume(device);
+}
+
 /* Clips [offset, offset + size) to the configuration space; 0 when nothing is left. */
 static size_t config_clip(const struct facet_device *device, size_t offset, size_t size)
 {

@@ -19,6 +19,8 @@ struct facet_port {
 	struct facet_guest_memory *memory;
 	/* The configuration space changed. Thread: loop. Queues interrupt by facet_queue_push(). */
 	void (*config_changed)(struct facet_port *port);
+	/* virtio->keep_size bytes that a successor will find should we die. NULL: none. */
+	void *keep;
 };
 
 struct facet_device_config {
@@ -34,6 +36,7 @@ struct facet_virtio_info {
 	uint16_t queue_size; /* largest */
 	uint64_t features;   /* of the device, without the transport's */
 	size_t config_size;
+	size_t keep_size; /* of what it wants to keep over the death of a process */
 };
 
 /**
@@ -57,6 +60,12 @@ void facet_device_set_features(struct facet_device *device, uint64_t features);
  * the engine forgets this guest's objects in its own time, in order.
  */
 void facet_device_reset(struct facet_device *device);
+
+/*
+ * The driver goes on with what a dead process was to it: make what can be made from port->keep,
+ * where that one wrote it, perhaps with a guest's hand. After set_features, before any kick.
+ */
+void facet_device_resume(struct facet_device *device);
 
 /* Outside the space: reads give 0, writes are dropped; never more than @size bytes. */
 void facet_device_config_read(struct facet_device *device, size_t offset, void *buf, size_t size);

@@ -12,6 +12,7 @@ struct facet_device_ops {
 	void (*destroy)(struct facet_device *device);
 	void (*reset)(struct facet_device *device);
 	void (*set_features)(struct facet_device *device, uint64_t features);
+	void (*resume)(struct facet_device *device); /* optional */
 	void (*config_read)(struct facet_device *device, size_t offset, void *buf, size_t size);
 	void (*config_write)(struct facet_device *device, size_t offset, const void *buf,
 			     size_t size);

@@ -10,12 +10,14 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "device/virtio_gpu/virtio_gpu.h"
 #include "transport/vhost_user/internal.h"
 #include "vgpu/vgpu.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum {
+	QUOTA = 16 << 20,
 	MEMORY = 1 << 16,
 	HEADER = 4,
 	STEPS = 8,
@@ -49,8 +51,6 @@ static struct input split(const uint8_t *data, size_t size)
 	in.table_size = data[2] | (size_t)data[3] << 8;
 	if (in.table_size > rest)
 		in.table_size = rest;
-	if (in.table_size > sizeof(struct vu_table))
-		in.table_size = sizeof(struct vu_table);
 	in.memory = in.table + in.table_size;
 	in.memory_size = size - HEADER - in.state_size - in.table_size;
 	if (in.memory_size > MEMORY)
@@ -101,13 +101,37 @@ static int describe(const struct input *in, struct keeper *keeper)
 		"{\"fds\":{\"vhost-user\":%d,\"backend\":%d,\"alive\":%d,\"rings\":%d,"
 		"\"memory0\":%d,\"kick0\":%d,\"call0\":%d,\"kick1\":%d,\"err1\":%d},\"state\":",
 		socket_with(&keeper->front), socket_with(&keeper->back), dead_pipe(),
-		file_of(in->table, in->table_size, sizeof(struct vu_table)),
+		file_of(in->table, in->table_size, sizeof(struct vu_table) + facet_gpu_keep_size()),
 		file_of(in->memory, in->memory_size, MEMORY), kick,
 		eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), dup(kick),
 		eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
 	if (write(fd, in->state, in->state_size) < 0 || write(fd, "}", 1) < 0)
 		__builtin_trap();
 	return fd;
+}
+
+static void released(void *owner)
+{
+}
+
+/* What the device stands on; kept from one input to the next. */
+static const struct facet_device_config *device_config(void)
+{
+	static struct facet_device_config config;
+	struct facet_display_config display = { .output_count = 2, .released = released };
+	struct facet_engine_config renderer = { .render_fd = -1 };
+	struct facet_sched_config sched = { .vram_bytes = QUOTA, .max_contexts = 4 };
+	struct facet_error err;
+
+	if (config.sched)
+		return &config;
+	if (facet_display_create(&display, &config.display, &err) < 0)
+		__builtin_trap();
+	renderer.display = config.display;
+	if (facet_engine_create("2d", &renderer, &sched.engine, &err) < 0 ||
+	    facet_sched_create(&sched, &config.sched, &err) < 0)
+		__builtin_trap();
+	return &config;
 }
 
 static void serve(const struct facet_transport_config *cfg, const struct keeper *keeper)
@@ -128,7 +152,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct facet_handover given;
 	const struct facet_transport_config cfg = {
-		.device = "null", .listen_fd = -1, .fd = -1, .adopt = &given
+		.device = "virtio-gpu",
+		.device_config = *device_config(),
+		.listen_fd = -1,
+		.fd = -1,
+		.adopt = &given,
 	};
 	struct keeper keeper;
 	struct input in;

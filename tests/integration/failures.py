@@ -99,12 +99,17 @@ def vgpu_dies(world, host, machine):
     with world.check("facet-vgpu killed -9: the program that drew is not stuck in the kernel"):
         ends(machine, drawing)
     with world.check("facet-vgpu killed -9: a picture on the screen, without a new driver"):
-        on_screen(host, machine, "d")
-    with world.check("facet restart: the same, asked for"):
+        command = shows(machine, "gl")
+        same(host.screenshot("d"), picture(640, 480), "screenshot")
+        gone(machine, command)
+    with world.check("facet restart: the same, asked for; a picture without GL stays on the screen"):
+        command = shows(machine, "dumb")
         old = host.pid("d")
         host("restart", "d")
         successor(host, "d", old)
         machine.must_live()
+        same(host.screenshot("d"), picture(640, 480), "screenshot")
+        gone(machine, command)
         renders(machine)
     with world.check("afterwards the driver starts as ever"):
         reset(machine)
@@ -127,10 +132,16 @@ def ends(machine, pid):
                 "sleep 0.1; done; exit 1")
 
 
-def on_screen(host, machine, vgpu):
-    command = machine.begin("facet-pattern gl --name again --hold 600")
+def shows(machine, way):
+    """A program that holds its picture on the screen, until gone()."""
+    for old in machine.share.glob("again-*"):
+        old.unlink()
+    command = machine.begin(f"facet-pattern {way} --name again --hold 600")
     procs.wait_until(lambda: (machine.share / "again-0.ready").exists(), 120, "the picture")
-    same(host.screenshot(vgpu), picture(640, 480), "screenshot")
+    return command
+
+
+def gone(machine, command):
     (machine.share / "again-0.go").touch()
     code, out = machine.finish(command)
     assert code == 0, out

@@ -10,17 +10,21 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
 
 import vgpu
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent.parent / "scripts"))
+from facetlib import png  # pylint: disable=wrong-import-position
+
 FACETD, FACET = os.environ["FACETD"], os.environ["FACET"]
 
 GET_DISPLAY_INFO, CREATE_2D, SET_SCANOUT, FLUSH, TRANSFER_2D, ATTACH_BACKING = (
     0x100, 0x101, 0x103, 0x104, 0x105, 0x106)
-CTX_CREATE, CTX_DESTROY = 0x200, 0x201
+UNREF, CTX_CREATE, CTX_DESTROY = 0x102, 0x200, 0x201
 OK, ERR_UNSPEC, ERR_RESOURCE, ERR_CONTEXT = 0x1100, 0x1200, 0x1203, 0x1204
 FENCE, RING_IDX = 1, 2
 HEADER = struct.Struct("<IIQIBxxx")
@@ -214,6 +218,55 @@ class ResetTest(unittest.TestCase):
         self.told()
         self.kill()
         self.goes_on()
+
+    def picture(self):
+        path = self.place / "picture.png"
+        self.works("screenshot", "left", str(path))
+        shown = png.read(path)
+        path.unlink()
+        return [shown.pixel(x, y) for y in range(0, 64, 9) for x in range(0, 64, 9)]
+
+    def draw(self, number, seed):
+        """A plain picture, which lies in two pieces of the guest's memory."""
+        front, half = self.front, 64 * 32 * 4
+        for i, place in enumerate((0x40000, 0x60000)):
+            front.ram[place:place + half] = bytes((j // 4 * (seed + i) + j % 4 * 50) & 0xFF
+                                                  for j in range(half))
+        self.assertEqual(front.ask(CREATE_2D, create_2d(number)), OK)
+        self.assertEqual(front.ask(ATTACH_BACKING, struct.pack(
+            "<IIQIIQII", number, 2, 0x40000, half, 0, 0x60000, half, 0)), OK)
+        self.assertEqual(self.transfer(number), OK)
+        self.assertEqual(front.ask(SET_SCANOUT, struct.pack("<IIIIII", 0, 0, 64, 64, 0, number)),
+                         OK)
+        self.assertEqual(self.flush(number), OK)
+
+    def transfer(self, number):
+        return self.front.ask(TRANSFER_2D, struct.pack("<IIIIQII", 0, 0, 64, 64, 0, number, 0))
+
+    def flush(self, number):
+        return self.front.ask(FLUSH, struct.pack("<IIIIII", 0, 0, 64, 64, number, 0))
+
+    def test_plain_pictures_stay(self):
+        """As a console has them: made once, shown for ever."""
+        front = self.front
+        self.draw(77, 3)
+        self.assertEqual(front.ask(CREATE_2D, create_2d(78)), OK)
+        self.assertEqual(front.ask(UNREF, struct.pack("<II", 78, 0)), OK)
+        before = self.picture()
+        self.assertGreater(len(set(before)), 8)
+        self.told()
+        for _ in range(2):
+            old = self.show()["pid"]
+            self.works("restart", "left")
+            self.until(lambda: self.show()["pid"] not in (None, old), "the next")
+            self.until(lambda: self.picture() == before, "the picture")
+            self.assertEqual(self.flush(78), ERR_RESOURCE)
+            self.assertEqual(self.flush(77), OK)
+        front.ram[0x40000:0x40000 + 64 * 32 * 4] = bytes(64 * 32 * 4)
+        self.assertEqual((self.transfer(77), self.flush(77)), (OK, OK))
+        self.assertNotEqual(self.picture(), before)
+        self.assertEqual(front.ask(UNREF, struct.pack("<II", 77, 0)), OK)
+        self.draw(77, 5)
 
     def test_new_contexts(self):
         if self.engine != "virgl":

@@ -2,6 +2,7 @@
 /* backing.c - lends the guest's pages to its resources. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/checked.h"
 #include "device/virtio_gpu/virtio_gpu.h"
@@ -144,18 +145,27 @@ static int append_entry(struct gpu *gpu, struct gpu_backing *backing,
 	return r;
 }
 
+bool facet_gpu_backing_entries(const struct gpu_command *cmd, uint32_t first,
+			       struct wire_gpu_mem_entry *to, uint32_t count)
+{
+	size_t offset = sizeof(struct wire_gpu_resource_attach_backing) + first * sizeof(*to);
+
+	if (cmd->chain)
+		return facet_chain_read(cmd->chain, offset, to, count * sizeof(*to)) ==
+		       count * sizeof(*to);
+	memcpy(to, cmd->entries + first, count * sizeof(*to));
+	return true;
+}
+
 static int append_entries(struct gpu_command *cmd, uint32_t count)
 {
 	struct wire_gpu_mem_entry entries[64];
-	size_t at = sizeof(struct wire_gpu_resource_attach_backing);
 
 	while (cmd->backing_entry < count) {
 		uint32_t left = count - cmd->backing_entry;
-		size_t n = left < FACET_ARRAY_SIZE(entries) ? left : FACET_ARRAY_SIZE(entries);
-		size_t offset = at + cmd->backing_entry * sizeof(entries[0]);
+		uint32_t n = left < FACET_ARRAY_SIZE(entries) ? left : FACET_ARRAY_SIZE(entries);
 
-		if (facet_chain_read(cmd->chain, offset, entries, n * sizeof(entries[0])) !=
-		    n * sizeof(entries[0]))
+		if (!facet_gpu_backing_entries(cmd, cmd->backing_entry, entries, n))
 			return -EINVAL;
 		for (size_t i = 0; i < n; i++, cmd->backing_entry++) {
 			int r = append_entry(cmd->gpu, cmd->backing, &entries[i]);
@@ -193,16 +203,20 @@ static int build_backing(struct gpu_command *cmd, uint32_t count)
 	return set_capacity(cmd->backing, cmd->backing->base.count);
 }
 
-static uint32_t submit_backing(struct gpu_command *cmd, struct gpu_resource *res)
+static uint32_t submit_backing(struct gpu_command *cmd, struct gpu_resource *res, uint32_t count)
 {
 	uint64_t size = cmd->backing->base.size;
+	struct gpu *gpu = cmd->gpu;
 	uint32_t error;
 
 	cmd->job.resource_id = res->object.id;
 	cmd->job.backing = &cmd->backing->base;
+	facet_gpu_keep_attach(cmd, count);
 	error = facet_gpu_command_submit(cmd, FACET_JOB_ATTACH_BACKING);
-	if (error)
+	if (error) {
+		facet_gpu_keep_detach(gpu, res->object.id);
 		return error;
+	}
 	res->has_backing = true;
 	res->backing_size = size;
 	return GPU_LATER;
@@ -222,7 +236,7 @@ uint32_t facet_gpu_attach_backing(struct gpu_command *cmd)
 		return WIRE_GPU_RESP_ERR_INVALID_PARAMETER;
 	switch (build_backing(cmd, count)) {
 	case 0:
-		return submit_backing(cmd, res);
+		return submit_backing(cmd, res, count);
 	case -EAGAIN:
 		return GPU_RETRY;
 	case -ENOMEM:
@@ -236,6 +250,7 @@ uint32_t facet_gpu_detach_backing(struct gpu_command *cmd)
 {
 	struct gpu_resource *res =
 		facet_gpu_resource_find(cmd->gpu, le32_get(cmd->request.resource.resource_id));
+	struct gpu *gpu = cmd->gpu;
 	uint32_t error;
 
 	if (!res)
@@ -246,6 +261,7 @@ uint32_t facet_gpu_detach_backing(struct gpu_command *cmd)
 	error = facet_gpu_command_submit(cmd, FACET_JOB_DETACH_BACKING);
 	if (error)
 		return error;
+	facet_gpu_keep_detach(gpu, res->object.id);
 	res->has_backing = false;
 	res->backing_size = 0;
 	return GPU_LATER;

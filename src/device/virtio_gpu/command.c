@@ -36,6 +36,19 @@ struct gpu_command *facet_gpu_command_create(struct gpu *gpu, unsigned int queue
 	return cmd;
 }
 
+struct gpu_command *facet_gpu_command_own(struct gpu *gpu)
+{
+	struct gpu_command *cmd = calloc(1, sizeof(*cmd));
+
+	if (!cmd)
+		return NULL;
+	atomic_fetch_add(&gpu->refs, 1);
+	cmd->gpu = gpu;
+	cmd->queue = WIRE_GPU_QUEUE_CONTROL;
+	cmd->response = WIRE_GPU_RESP_OK_NODATA;
+	return cmd;
+}
+
 /* Everything but the chain. */
 static void command_free(struct gpu_command *cmd)
 {
@@ -54,7 +67,8 @@ static void command_free(struct gpu_command *cmd)
 
 void facet_gpu_command_drop(struct gpu_command *cmd)
 {
-	facet_chain_drop(cmd->chain);
+	if (cmd->chain)
+		facet_chain_drop(cmd->chain);
 	command_free(cmd);
 }
 
@@ -83,14 +97,11 @@ static struct wire_gpu_ctrl_hdr response_header(const struct gpu_command *cmd, u
 	return hdr;
 }
 
-void facet_gpu_command_answer(struct gpu_command *cmd, uint32_t type)
+static void push_answer(struct gpu_command *cmd, uint32_t type)
 {
 	struct wire_gpu_ctrl_hdr hdr = response_header(cmd, type);
 	size_t written = 0;
 
-	if (type >= WIRE_GPU_RESP_ERR_UNSPEC)
-		log_guest("command 0x%x of the guest ends in error 0x%x",
-			  le32_get(cmd->request.hdr.type), type);
 	/* The cursor queue has no answers. */
 	if (cmd->queue == WIRE_GPU_QUEUE_CONTROL && cmd->chain->in_size >= sizeof(hdr)) {
 		written = facet_chain_write(cmd->chain, 0, &hdr, sizeof(hdr));
@@ -99,6 +110,15 @@ void facet_gpu_command_answer(struct gpu_command *cmd, uint32_t type)
 						     cmd->payload_size);
 	}
 	facet_queue_push(cmd->chain, (uint32_t)written);
+}
+
+void facet_gpu_command_answer(struct gpu_command *cmd, uint32_t type)
+{
+	if (type >= WIRE_GPU_RESP_ERR_UNSPEC)
+		log_guest("command 0x%x of the guest ends in error 0x%x",
+			  le32_get(cmd->request.hdr.type), type);
+	if (cmd->chain)
+		push_answer(cmd, type);
 	command_free(cmd);
 }
 

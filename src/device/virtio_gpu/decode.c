@@ -86,7 +86,8 @@ static uint32_t decode(struct gpu_command *cmd)
 
 	if (!rule || (cmd->gpu->features & rule->feature) != rule->feature)
 		return WIRE_GPU_RESP_ERR_UNSPEC;
-	if (cmd->request_size < rule->request || cmd->chain->in_size < rule->response)
+	if (cmd->request_size < rule->request ||
+	    (cmd->chain && cmd->chain->in_size < rule->response))
 		return WIRE_GPU_RESP_ERR_INVALID_PARAMETER;
 	return rule->handle(cmd);
 }

@@ -62,6 +62,7 @@ static uint32_t create_resource(struct gpu_command *cmd, uint32_t id,
 uint32_t facet_gpu_create_2d(struct gpu_command *cmd)
 {
 	const struct wire_gpu_resource_create_2d *req = &cmd->request.create_2d;
+	struct gpu *gpu = cmd->gpu;
 	uint32_t id = le32_get(req->resource_id);
 	uint32_t error = check_new_id(cmd->gpu, id);
 	struct gpu_resource model = {
@@ -88,7 +89,11 @@ uint32_t facet_gpu_create_2d(struct gpu_command *cmd)
 	cmd->job.create.depth = 1;
 	cmd->job.create.array_size = 1;
 	cmd->job.create.flags = WIRE_GPU_RESOURCE_FLAG_Y_0_TOP;
-	return create_resource(cmd, id, &model);
+	facet_gpu_keep_create(cmd);
+	error = create_resource(cmd, id, &model);
+	if (error)
+		facet_gpu_keep_remove(gpu, id);
+	return error;
 }
 
 /* Mesa leaves the depth or array size of what has none at 0. */
@@ -159,6 +164,7 @@ uint32_t facet_gpu_unref_resource(struct gpu_command *cmd)
 		if (gpu->outputs[i].resource_id == id)
 			facet_gpu_scanout_forget(gpu, i);
 	}
+	facet_gpu_keep_remove(gpu, id);
 	facet_gpu_table_remove(&gpu->resources, &res->object);
 	return GPU_LATER;
 }

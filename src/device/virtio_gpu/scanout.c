@@ -8,6 +8,7 @@ void facet_gpu_scanout_forget(struct gpu *gpu, unsigned int output)
 	facet_sched_uncharge(gpu->sched, gpu->outputs[output].bytes);
 	gpu->outputs[output].bytes = 0;
 	gpu->outputs[output].resource_id = 0;
+	facet_gpu_keep_scanout(gpu, output, 0, &(struct facet_rect){ 0 });
 }
 
 static uint32_t turn_off(struct gpu_command *cmd, unsigned int output)
@@ -48,6 +49,7 @@ static uint32_t show(struct gpu_command *cmd, unsigned int output, const struct 
 		facet_sched_uncharge(gpu->sched, before - bytes);
 	gpu->outputs[output].bytes = bytes;
 	gpu->outputs[output].resource_id = id;
+	facet_gpu_keep_scanout(gpu, output, id, rect);
 	return GPU_LATER;
 }
 

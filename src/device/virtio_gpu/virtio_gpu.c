@@ -25,6 +25,7 @@ static void describe(struct gpu *gpu)
 	virtio->queue_count = WIRE_GPU_QUEUES;
 	virtio->queue_size = FACET_QUEUE_MAX_SIZE;
 	virtio->config_size = sizeof(struct wire_gpu_config);
+	virtio->keep_size = facet_gpu_keep_size();
 	virtio->features = 1ULL << WIRE_GPU_F_EDID | 1ULL << WIRE_GPU_F_RESOURCE_UUID;
 	if (facet_sched_caps(gpu->sched)->has_3d)
 		virtio->features |= 1ULL << WIRE_GPU_F_VIRGL;
@@ -70,6 +71,7 @@ static void gpu_reset(struct facet_device *device)
 	for (unsigned int i = 0; i < gpu->output_count; i++)
 		facet_gpu_scanout_forget(gpu, i);
 	facet_gpu_cursor_reset(gpu);
+	facet_gpu_keep_clear(gpu);
 	facet_gpu_table_clear(&gpu->resources);
 	facet_gpu_table_clear(&gpu->contexts);
 	gpu->features = 0;
@@ -88,6 +90,11 @@ static void gpu_destroy(struct facet_device *device)
 static void gpu_set_features(struct facet_device *device, uint64_t features)
 {
 	gpu_of(device)->features = features & device->virtio.features;
+}
+
+static void gpu_resume(struct facet_device *device)
+{
+	facet_gpu_keep_resume(gpu_of(device));
 }
 
 static void gpu_config_read(struct facet_device *device, size_t offset, void *buf, size_t size)
@@ -155,6 +162,7 @@ const struct facet_device_ops facet_virtio_gpu_device = {
 	.destroy = gpu_destroy,
 	.reset = gpu_reset,
 	.set_features = gpu_set_features,
+	.resume = gpu_resume,
 	.config_read = gpu_config_read,
 	.config_write = gpu_config_write,
 	.kick = gpu_kick,

@@ -133,8 +133,8 @@ struct gpu_backing;
 struct gpu_command {
 	struct facet_job job;
 	struct gpu *gpu;
-	struct facet_chain *chain;
-	unsigned int pieces; /* of the chain */
+	struct facet_chain *chain; /* NULL: our own command, that nobody waits for; see keep.c */
+	unsigned int pieces;       /* of the chain */
 	unsigned int queue;
 	union gpu_request request; /* the one copy; zero past the end of what the guest sent */
 	size_t request_size;       /* bytes of it */
@@ -147,8 +147,9 @@ struct gpu_command {
 	void *submit;              /* copy of a command stream */
 	size_t submit_size;
 
-	struct gpu_backing *backing; /* being put together */
-	uint32_t backing_entry;      /* next to translate */
+	const struct wire_gpu_mem_entry *entries; /* of our own ATTACH_BACKING */
+	struct gpu_backing *backing;              /* being put together */
+	uint32_t backing_entry;                   /* next to translate */
 
 	struct facet_list query_link;
 	uint32_t waits_for; /* outputs */
@@ -159,6 +160,8 @@ struct gpu_command {
 /* Takes @chain; NULL: no memory, and the chain was given back. */
 struct gpu_command *facet_gpu_command_create(struct gpu *gpu, unsigned int queue,
 					     struct facet_chain *chain);
+/* One without a chain; NULL: no memory. */
+struct gpu_command *facet_gpu_command_own(struct gpu *gpu);
 /* Without an answer. */
 void facet_gpu_command_drop(struct gpu_command *cmd);
 /* Room for what follows the header; NULL: no memory. */
@@ -218,6 +221,22 @@ void facet_gpu_cursor_reset(struct gpu *gpu);
 /* --- backing.c --- */
 
 void facet_gpu_backing_drop(struct gpu_backing *backing);
+/* Copies entries of an ATTACH_BACKING from @first on; false: the guest sent fewer. */
+bool facet_gpu_backing_entries(const struct gpu_command *cmd, uint32_t first,
+			       struct wire_gpu_mem_entry *to, uint32_t count);
+
+/* --- keep.c: what survives the process, in port->keep; loop thread --- */
+
+size_t facet_gpu_keep_size(void);
+void facet_gpu_keep_create(const struct gpu_command *cmd);
+void facet_gpu_keep_attach(const struct gpu_command *cmd, uint32_t count);
+void facet_gpu_keep_detach(struct gpu *gpu, uint32_t id);
+void facet_gpu_keep_remove(struct gpu *gpu, uint32_t id);
+void facet_gpu_keep_scanout(struct gpu *gpu, unsigned int output, uint32_t id,
+			    const struct facet_rect *rect);
+void facet_gpu_keep_clear(struct gpu *gpu);
+/* Makes again what a dead process had. */
+void facet_gpu_keep_resume(struct gpu *gpu);
 
 /* --- edid.c --- */
 

@@ -22,9 +22,9 @@ enum {
 
 static const uint64_t magic = 0x6661636574000001; /* "facet", layout 1 */
 
-static int map_table(int fd, struct vu_table **ret)
+static int map_table(const struct vhost_user *vu, int fd, struct vu_table **ret)
 {
-	void *at = mmap(NULL, sizeof(**ret), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	void *at = mmap(NULL, vu->table_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
 	if (at == MAP_FAILED)
 		return -errno;
@@ -32,22 +32,31 @@ static int map_table(int fd, struct vu_table **ret)
 	return 0;
 }
 
+static void lend_keep(struct vhost_user *vu)
+{
+	bool none = vu->table_size == sizeof(*vu->table);
+
+	vu->port.keep = none ? NULL : vu->table + 1;
+}
+
 int vu_table_create(struct vhost_user *vu)
 {
 	int r;
 
+	vu->table_size = sizeof(*vu->table) + facet_device_virtio(vu->device)->keep_size;
 	if (pipe2(vu->alive, O_CLOEXEC) < 0)
 		return -errno;
 	vu->table_fd = memfd_create("facet-rings", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	/* A successor must be able to read to the end of it, whatever we do to it later. */
-	if (vu->table_fd < 0 || ftruncate(vu->table_fd, sizeof(*vu->table)) < 0 ||
+	if (vu->table_fd < 0 || ftruncate(vu->table_fd, (off_t)vu->table_size) < 0 ||
 	    fcntl(vu->table_fd, F_ADD_SEALS, SEALS) < 0)
 		return -errno;
-	r = map_table(vu->table_fd, &vu->table);
+	r = map_table(vu, vu->table_fd, &vu->table);
 	if (r < 0)
 		return r;
 	vu->table->magic = magic;
 	vu->table->serial = 1;
+	lend_keep(vu);
 	return 0;
 }
 
@@ -57,8 +66,9 @@ void vu_table_leave(struct vhost_user *vu)
 	for (unsigned int i = 0; i < vu->ring_count; i++)
 		facet_queue_abandon(vu->rings[i].queue);
 	if (vu->table)
-		munmap(vu->table, sizeof(*vu->table));
+		munmap(vu->table, vu->table_size);
 	vu->table = &vu->no_table;
+	vu->port.keep = NULL;
 	facet_close_ptr(&vu->table_fd);
 	facet_close_ptr(&vu->alive[0]);
 	facet_close_ptr(&vu->alive[1]);
@@ -112,15 +122,15 @@ int vu_handover(struct facet_transport *transport, struct facet_handover *ret)
 
 /* --- the successor; all it is given comes from a process that a guest may have had in hand --- */
 
-static int open_table(int fd, struct vu_table **ret)
+static int open_table(const struct vhost_user *vu, int fd, struct vu_table **ret)
 {
 	struct stat st;
 	int seals = fcntl(fd, F_GET_SEALS);
 
 	if (seals < 0 || (seals & SEALS) != SEALS || fstat(fd, &st) < 0 ||
-	    st.st_size != sizeof(struct vu_table))
+	    st.st_size != (off_t)vu->table_size)
 		return -EINVAL;
-	return map_table(fd, ret);
+	return map_table(vu, fd, ret);
 }
 
 /* Somebody dying may still answer the guest; two that do would write over each other. */
@@ -148,10 +158,11 @@ static const char *objection(const struct vhost_user *vu, const struct facet_han
 
 static void use_table(struct vhost_user *vu, struct vu_table *table, int fd)
 {
-	munmap(vu->table, sizeof(*vu->table));
+	munmap(vu->table, vu->table_size);
 	close(vu->table_fd);
 	vu->table = table;
 	vu->table_fd = fd;
+	lend_keep(vu);
 }
 
 /* None is fine. */
@@ -187,6 +198,17 @@ static int adopt_ring(struct vhost_user *vu, unsigned int i, struct facet_handov
 	return 0;
 }
 
+static void resume_device(struct vhost_user *vu)
+{
+	if (!(vu->features & VU_BIT(VIRTIO_F_IOMMU_PLATFORM))) {
+		facet_device_resume(vu->device);
+		return;
+	}
+	/* What it kept lies behind an IOMMU that has told us nothing yet. */
+	facet_device_reset(vu->device);
+	facet_device_set_features(vu->device, vu->features);
+}
+
 /* Should we die before we told anything, what was told to us still holds: no new serial. */
 static int adopt_all(struct vhost_user *vu, struct facet_handover *given, struct vu_table *table)
 {
@@ -199,6 +221,8 @@ static int adopt_all(struct vhost_user *vu, struct facet_handover *given, struct
 	use_table(vu, table, facet_steal_fd(&given->table_fd));
 	vu->status = given->status;
 	vu->ran = vu->inherited = given->ran;
+	if (vu->ran)
+		resume_device(vu);
 	vu_rings_update(vu);
 	return 0;
 }
@@ -211,7 +235,7 @@ static void refuse(struct vhost_user *vu, struct vu_table *table, const char *wh
 	vu_reset(vu);
 	vu_rings_forget(vu);
 	table->serial = 0;
-	munmap(table, sizeof(*table));
+	munmap(table, vu->table_size);
 	log_warn("the guest's driver has to start anew: the rings of the process before cannot be "
 		 "taken over, %s",
 		 why);
@@ -225,7 +249,7 @@ void vu_adopt_rings(struct vhost_user *vu, struct facet_handover *given)
 
 	if (given->table_fd < 0)
 		return;
-	if (open_table(given->table_fd, &table) < 0) {
+	if (open_table(vu, given->table_fd, &table) < 0) {
 		log_warn("the table of the rings is none: the guest's driver has to start anew");
 		return;
 	}

@@ -77,6 +77,7 @@ struct vhost_user {
 	int display_fd; /* a dup, for handing over */
 
 	struct vu_table *table, no_table;
+	size_t table_size; /* what the device keeps lies behind it */
 	int table_fd;
 	int alive[2]; /* a pipe: read end for handing over, write end for our death to close */
 
