@@ -378,7 +378,7 @@ static int exec_vgpu(struct facetd_vgpu *vgpu, int log_fd, int memfd, struct fac
 
 	snprintf(size, sizeof(size), "%ux%u", record->width, record->height);
 	snprintf(outputs, sizeof(outputs), "%u", record->outputs);
-	snprintf(vram, sizeof(vram), "%" PRIu64, record->vram_bytes);
+	snprintf(vram, sizeof(vram), "%" PRIu64, record->limits.vram_bytes);
 	if (record->node[0]) {
 		argv[argc++] = "--render-node";
 		argv[argc++] = record->node;
