@@ -127,6 +127,12 @@ struct facet_job {
 
 	uint64_t queued_ns, started_ns; /* stamped by the scheduler: CLOCK_MONOTONIC */
 
+	struct { /* the scheduler's, from submit to done */
+		struct facet_list link;
+		void *sched;
+		void (*done)(struct facet_job *job, int status);
+	} running;
+
 	struct { /* the engine's, while it has the job */
 		uint32_t fence;
 		int status;

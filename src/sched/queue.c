@@ -12,15 +12,15 @@ void facet_job_queue_init(struct facet_job_queue *queue, unsigned int max)
 	queue->max = max;
 }
 
-/* Jobs of the host: a guest's reset does not cancel them, and their makers bound their number. */
-static bool is_ours(enum facet_job_kind kind)
+/* A guest's reset does not cancel them, and their makers bound their number. */
+bool facet_job_is_ours(enum facet_job_kind kind)
 {
 	return kind == FACET_JOB_CAPTURE || kind == FACET_JOB_REFRESH || kind == FACET_JOB_RESET;
 }
 
 int facet_job_queue_push(struct facet_job_queue *queue, struct facet_job *job, uint64_t now_ns)
 {
-	if (queue->max && queue->queued >= queue->max && !is_ours(job->kind))
+	if (queue->max && queue->queued >= queue->max && !facet_job_is_ours(job->kind))
 		return -EDQUOT;
 	if (job->kind == FACET_JOB_RESET)
 		queue->stale = queue->queued;
@@ -40,7 +40,7 @@ struct facet_job *facet_job_queue_pop(struct facet_job_queue *queue, uint64_t no
 		return NULL;
 	job = facet_container_of(link, struct facet_job, link);
 	queue->queued--;
-	*ret_status = queue->stale && !is_ours(job->kind) ? -ECANCELED : 0;
+	*ret_status = queue->stale && !facet_job_is_ours(job->kind) ? -ECANCELED : 0;
 	if (queue->stale)
 		queue->stale--;
 	queue->count++;

@@ -12,6 +12,9 @@ struct facet_job_queue {
 	uint64_t count, busy_ns, wait_ns, flushes;
 };
 
+/* Is it the host's, not the guest's? */
+bool facet_job_is_ours(enum facet_job_kind kind);
+
 void facet_job_queue_init(struct facet_job_queue *queue, unsigned int max);
 
 /* Puts the job at the end. 0, or -EDQUOT when full; capture, refresh and reset always find room. */

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "sched/meter.h"
 #include "sched/queue.h"
 #include "sched/quota.h"
 #include "sched/sched.h"
@@ -18,7 +19,8 @@
 /*
  * DOC: Theory of Operation
  *
- * One mutex guards the queue and the quotas; it is never held over a call out of this file. The
+ * One mutex guards the queue, the quotas and the meter; it is never held over a call out of this
+ * room, but to ring the doorbell of an arbiter that asked for it. The
  * thread sleeps in poll() on its own eventfd and, when there is one, the engine's descriptor. Who
  * submits writes to the eventfd only if the thread said that it goes to sleep, so a busy queue
  * costs no system call.
@@ -44,6 +46,7 @@ struct facet_sched {
 	pthread_mutex_t lock;
 	struct facet_job_queue queue;
 	struct facet_quota vram, contexts;
+	struct facet_meter meter;
 	bool sleeping, stopping;
 };
 
@@ -75,11 +78,13 @@ static bool serve_engine(struct facet_sched *sched, int timeout_ms)
 		{ .fd = facet_engine_poll_fd(sched->engine), .events = POLLIN },
 	};
 	uint64_t drained;
+	int n;
 
 	if (!timeout_ms && fds[1].fd < 0)
 		return false;
-	if (poll(fds, 2, timeout_ms) <= 0)
-		return false;
+	n = poll(fds, 2, timeout_ms);
+	if (n <= 0)
+		return n < 0; /* a signal of the gate's, to be sure */
 	if (fds[0].revents && read(sched->wake_fd, &drained, sizeof(drained)) < 0)
 		return true;
 	if (fds[1].revents)
@@ -110,18 +115,49 @@ static enum next take(struct facet_sched *sched, struct facet_job **ret, int *re
 	return next;
 }
 
+/* The job's own done() is called when all is counted: the guest may send the next one from there.
+ */
+static void on_done(struct facet_job *job, int status)
+{
+	struct facet_sched *sched = job->running.sched;
+
+	pthread_mutex_lock(&sched->lock);
+	facet_meter_done(&sched->meter, job, now());
+	pthread_mutex_unlock(&sched->lock);
+	job->done = job->running.done;
+	job->done(job, status);
+}
+
+/* Waits until the job may begin. How long that took is a wait, not work. */
+static void begin(struct facet_sched *sched, struct facet_job *job)
+{
+	uint64_t popped = job->started_ns;
+	bool held = facet_meter_needs_gate(job->kind) && facet_gate_pass(sched->meter.gate);
+
+	if (held)
+		job->started_ns = now();
+	pthread_mutex_lock(&sched->lock);
+	sched->queue.wait_ns += job->started_ns - popped;
+	facet_meter_started(&sched->meter, job);
+	pthread_mutex_unlock(&sched->lock);
+}
+
 static void run_job(struct facet_sched *sched, struct facet_job *job, int status)
 {
 	const enum facet_job_kind kind = job->kind;
-	const uint64_t start = job->started_ns;
+	uint64_t start, end;
 
 	if (status) {
 		job->done(job, status);
 		return;
 	}
+	begin(sched, job);
+	start = job->started_ns;
 	facet_engine_execute(sched->engine, job);
+	end = now();
 	pthread_mutex_lock(&sched->lock);
-	facet_job_queue_ran(&sched->queue, kind, start, now());
+	facet_job_queue_ran(&sched->queue, kind, start, end);
+	facet_meter_executed(&sched->meter, kind, end - start);
 	pthread_mutex_unlock(&sched->lock);
 }
 
@@ -171,6 +207,7 @@ static void *run(void *arg)
 	struct facet_sched *sched = arg;
 	unsigned int since_poll = 0;
 
+	facet_gate_enter(sched->meter.gate);
 	mallopt(M_TRIM_THRESHOLD, KEEP_BYTES);
 	mallopt(M_MMAP_THRESHOLD, KEEP_BYTES);
 	for (;;) {
@@ -224,6 +261,7 @@ int facet_sched_create(const struct facet_sched_config *cfg, struct facet_sched 
 	sched->vram.max = cfg->vram_bytes;
 	sched->contexts.max = cfg->max_contexts;
 	facet_job_queue_init(&sched->queue, cfg->max_queued);
+	facet_meter_init(&sched->meter, cfg->gate);
 	pthread_mutex_init(&sched->lock, NULL);
 	sched->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	r = sched->wake_fd < 0 ? -errno : start_thread(sched);
@@ -244,6 +282,7 @@ void facet_sched_destroy(struct facet_sched *sched)
 {
 	if (!sched)
 		return;
+	facet_gate_release(sched->meter.gate);
 	pthread_mutex_lock(&sched->lock);
 	sched->stopping = true;
 	pthread_mutex_unlock(&sched->lock);
@@ -262,6 +301,10 @@ int facet_sched_submit(struct facet_sched *sched, struct facet_job *job)
 	pthread_mutex_lock(&sched->lock);
 	r = facet_job_queue_push(&sched->queue, job, now());
 	if (!r) {
+		job->running.sched = sched;
+		job->running.done = job->done;
+		job->done = on_done;
+		facet_meter_queued(&sched->meter, job);
 		asleep = sched->sleeping;
 		sched->sleeping = false;
 	}
@@ -305,6 +348,13 @@ void facet_sched_uncharge_context(struct facet_sched *sched)
 	pthread_mutex_unlock(&sched->lock);
 }
 
+void facet_sched_set_vram(struct facet_sched *sched, uint64_t bytes)
+{
+	pthread_mutex_lock(&sched->lock);
+	sched->vram.max = bytes;
+	pthread_mutex_unlock(&sched->lock);
+}
+
 void facet_sched_usage(struct facet_sched *sched, struct facet_usage *ret)
 {
 	pthread_mutex_lock(&sched->lock);
@@ -319,6 +369,7 @@ void facet_sched_usage(struct facet_sched *sched, struct facet_usage *ret)
 		.contexts = (unsigned int)sched->contexts.used,
 		.queued = sched->queue.queued,
 	};
+	facet_meter_usage(&sched->meter, ret);
 	pthread_mutex_unlock(&sched->lock);
 }
 

@@ -4,6 +4,7 @@
 #define FACET_SCHED_SCHED_H
 
 #include "engine/engine.h"
+#include "share/share.h"
 
 struct facet_sched;
 
@@ -12,6 +13,12 @@ struct facet_sched_config {
 	uint64_t vram_bytes;         /* quota of host memory for resources; 0: none */
 	unsigned int max_contexts;   /* 0: none */
 	unsigned int max_queued;     /* the guest's jobs waiting; 0: none */
+	struct facet_gate *gate;     /* that the guest's jobs pass; borrowed; NULL: none */
+};
+
+/* From a submit, transfer or flush to its start, or to its end, in us; half of them take less. */
+struct facet_delay {
+	uint64_t p50_us, p99_us;
 };
 
 /* What this vGPU used; all counters grow only. */
@@ -22,12 +29,18 @@ struct facet_usage {
 	uint64_t flushes; /* frames the guest finished */
 	uint64_t vram_bytes, vram_peak_bytes, vram_quota_bytes;
 	unsigned int contexts, queued;
+	uint64_t stopped_ns;   /* the gate held work back */
+	unsigned int preempts; /* threads were stopped inside a job */
+	struct facet_delay wait, latency;
 };
 
 /* Starts the engine thread. */
 int facet_sched_create(const struct facet_sched_config *cfg, struct facet_sched **ret,
 		       struct facet_error *err);
-/* Finishes what was submitted, ends the thread; every job is done when this returns. */
+/*
+ * Finishes what was submitted, ends the thread; every job is done when this returns. The gate is
+ * released for it.
+ */
 void facet_sched_destroy(struct facet_sched *sched);
 
 /*
@@ -42,6 +55,9 @@ int facet_sched_charge(struct facet_sched *sched, uint64_t bytes);
 void facet_sched_uncharge(struct facet_sched *sched, uint64_t bytes);
 int facet_sched_charge_context(struct facet_sched *sched);
 void facet_sched_uncharge_context(struct facet_sched *sched);
+
+/* Less than what is used is allowed: then nothing more fits until so much was given back. */
+void facet_sched_set_vram(struct facet_sched *sched, uint64_t bytes);
 
 void facet_sched_usage(struct facet_sched *sched, struct facet_usage *ret);
 const struct facet_engine_caps *facet_sched_caps(const struct facet_sched *sched);

@@ -21,6 +21,20 @@
  *
  * Neither side believes the other more than it must: facetd takes only hints from the page, and
  * meters by the kernel's clocks.
+ *
+ * In the vGPU's process the engine thread passes the gate between jobs. A draw that is under way is
+ * stopped, too: the gate's thread sends SIGSYS to the renderer's threads that run, and the handler
+ * waits in a futex until the gate is open or the date has come. SIGSYS, because Mesa's threads
+ * block every other signal that a program can use (they leave this one to sandboxes).
+ *
+ * A stopped thread may hold a lock, so where it stops matters:
+ *   - never in the C library, the loader or malloc, found by the address it was interrupted at:
+ * their locks are the only ones of the renderer's that the loop thread may want. It is tried again
+ *     after a moment;
+ *   - the engine thread only where it said that it holds none of ours (base/preempt.h);
+ *   - the loop thread, the sinks' writers, virglrenderer's own thread and the gate's never.
+ * What the renderer's threads hold of their own locks, only they and those who wait for the GPU
+ * anyway can wait for. And each stop ends at its date.
  */
 
 enum {
@@ -47,7 +61,7 @@ struct facet_share_page {
 	uint32_t open; /* futex: 1 run, 0 stop */
 	uint32_t ring; /* 1: write to the doorbell when work comes to an idle vGPU */
 	uint64_t closed_until_ns;
-	uint64_t heartbeat_ns; /* 0: no arbiter, the gate stands open */
+	uint64_t heartbeat_ns; /* 0: no arbitration now, the gate stands open */
 	uint32_t share_ppm;    /* to pace to when the heartbeat is old; of all EUs */
 	uint32_t eus;          /* of the GPU */
 	uint32_t hang_ms;      /* a job of longer GPU time is a hang; 0: never */
@@ -59,8 +73,12 @@ struct facet_share_page {
 	uint32_t preempts;      /* times that running threads were stopped inside a job */
 	uint64_t busy_since_ns; /* since when backlog is not 0; 0: it is */
 	uint64_t jobs, flushes;
-	uint64_t stopped_ns;  /* the gate held work back for so long */
-	uint64_t job_used_ns; /* GPU time of the job under way; 0: none */
+	uint64_t stopped_ns; /* the gate held work back for so long */
+	/*
+	 * When the oldest unfinished job began; 0: none. GPU time that the process uses while this
+	 * stays the same is that job's: so a hang is found without a system call here per job.
+	 */
+	uint64_t job_started_ns;
 	struct facet_histogram wait, execution, latency; /* queue; engine; submit to done */
 };
 
@@ -75,15 +93,36 @@ void facet_share_unmap(struct facet_share_page *page);
 /* Opens or closes, and wakes who waits. Closing again prolongs. */
 void facet_share_set_open(struct facet_share_page *page, bool open, uint64_t now_ns);
 
+/*
+ * The arbiter is at work, @now_ns. The first beat wakes the gate's thread, which sleeps for ever
+ * without one. @now_ns 0: the arbiter goes to sleep, and the gate is opened.
+ */
+void facet_share_beat(struct facet_share_page *page, uint64_t now_ns);
+
 /* --- the vGPU's process --- */
 
 struct facet_gate;
 
-/* Starts the gate's thread. @page_fd, @doorbell_fd (eventfd or -1): taken on success. */
-int facet_gate_create(int page_fd, int doorbell_fd, struct facet_gate **ret,
+struct facet_gate_config {
+	int page_fd, doorbell_fd; /* eventfd or -1; both taken on success */
+	int task_fd;              /* /proc/self/task, or -1: stops between jobs only; taken, too */
+	const char *engine_name; /* of the engine thread and of renderer's threads without a name */
+};
+
+/* Starts the gate's thread. One gate a process. */
+int facet_gate_create(const struct facet_gate_config *cfg, struct facet_gate **ret,
 		      struct facet_error *err);
-void facet_gate_destroy(struct facet_gate *gate); /* opens first; NULL is fine */
+void facet_gate_destroy(struct facet_gate *gate); /* releases first; NULL is fine */
 struct facet_share_page *facet_gate_page(struct facet_gate *gate);
+
+/* NULL: threads can be stopped inside a job; else why they cannot. Any thread. */
+const char *facet_gate_why_not(struct facet_gate *gate);
+
+/* Holds nobody back from now on: the end has come. Any thread. */
+void facet_gate_release(struct facet_gate *gate);
+
+/* The calling thread is the engine's: it may be stopped where it says so (base/preempt.h). */
+void facet_gate_enter(struct facet_gate *gate);
 
 /*
  * The backlog went up by @jobs (any thread), or down. The first rings the doorbell when asked to.
@@ -92,8 +131,10 @@ struct facet_share_page *facet_gate_page(struct facet_gate *gate);
 void facet_gate_arrived(struct facet_gate *gate, unsigned int jobs);
 void facet_gate_left(struct facet_gate *gate, unsigned int jobs);
 
-/* Between two jobs: returns when the gate is open. Engine thread. */
-void facet_gate_pass(struct facet_gate *gate);
+/* Between two jobs: returns when the gate is open; true: it was not. Engine thread. */
+bool facet_gate_pass(struct facet_gate *gate);
+
+/* --- both --- */
 
 /* A number for the histogram; any thread. */
 void facet_histogram_add(struct facet_histogram *histogram, uint64_t ns);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <virgl/virglrenderer.h>
 
+#include "base/preempt.h"
 #include "engine/virgl/virgl.h"
 
 enum {
@@ -164,6 +165,17 @@ int facet_virgl_context_detach(struct facet_virgl *virgl, struct facet_job *job)
 	return 0;
 }
 
+/* The work itself: a long one may be stopped, for it holds nothing of ours. */
+static int submit(const struct context *context, const struct facet_job *job)
+{
+	bool was = facet_preempt_set(true);
+	int r = virgl_renderer_submit_cmd(job->submit.data, (int)context->id,
+					  (int)(job->submit.size / 4));
+
+	facet_preempt_set(was);
+	return r;
+}
+
 int facet_virgl_submit(struct facet_virgl *virgl, struct facet_job *job)
 {
 	struct context *context = find(virgl, job->context_id);
@@ -180,8 +192,7 @@ int facet_virgl_submit(struct facet_virgl *virgl, struct facet_job *job)
 				       job->submit.size / 4);
 	if (!r) {
 		virgl->fences.dirty = true;
-		r = virgl_renderer_submit_cmd(job->submit.data, (int)context->id,
-					      (int)(job->submit.size / 4));
+		r = submit(context, job);
 	}
 	if (!r)
 		return 0;

@@ -15,6 +15,7 @@
 #include <virgl/virglrenderer.h>
 
 #include "base/log.h"
+#include "base/preempt.h"
 #include "engine/virgl/virgl.h"
 
 #define LOG_AREA "virgl"
@@ -68,8 +69,10 @@ void facet_virgl_read_caps(struct facet_engine_caps *caps)
 static void write_fence(void *cookie, uint32_t fence)
 {
 	struct facet_virgl *virgl = cookie;
+	bool was = facet_preempt_set(false);
 
 	facet_fences_retire(&virgl->fences, fence);
+	facet_preempt_set(was);
 }
 
 static void write_context_fence(void *cookie, uint32_t context, uint32_t ring, uint64_t fence)
@@ -95,12 +98,14 @@ static struct virgl_renderer_callbacks callbacks = {
 /* What the library says is nearly always about a guest's mistake. */
 static void __attribute__((format(printf, 1, 0))) on_log(const char *fmt, va_list args)
 {
+	bool was = facet_preempt_set(false);
 	char text[256];
 
 	vsnprintf(text, sizeof(text), fmt, args);
 	text[strcspn(text, "\n")] = '\0';
 	if (text[0])
 		log_guest("%s", text);
+	facet_preempt_set(was);
 }
 
 /* As the guest's glxinfo says it: virglrenderer capitalises llvmpipe, the guest's Mesa adds virgl.

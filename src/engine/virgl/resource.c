@@ -10,6 +10,7 @@
 
 #include "base/checked.h"
 #include "base/cleanup.h"
+#include "base/preempt.h"
 #include "engine/soft2d/image.h"
 #include "engine/virgl/virgl.h"
 
@@ -211,6 +212,7 @@ static int transfer_by_renderer(const struct facet_job *job,
 		.h = transfer->box.height,
 		.d = transfer->box.depth,
 	};
+	bool was = facet_preempt_set(true);
 	int r;
 
 	if (job->kind == FACET_JOB_TRANSFER_TO_HOST)
@@ -221,6 +223,7 @@ static int transfer_by_renderer(const struct facet_job *job,
 		r = virgl_renderer_transfer_read_iov(job->resource_id, context, transfer->level,
 						     transfer->stride, transfer->layer_stride, &box,
 						     transfer->offset, NULL, 0);
+	facet_preempt_set(was);
 	return r ? -EINVAL : 0;
 }
 
