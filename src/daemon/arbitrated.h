@@ -60,7 +60,7 @@ struct facetd_arbitrated {
 	pid_t keeper, worker;
 	int worker_pidfd;
 	struct facetd_meter meter;
-	uint64_t member_base_ns; /* the meter when it became a member */
+	uint64_t base_ns; /* of the meter, what the policy does not see */
 	uint64_t read_ns, used_ns;
 	bool running; /* it could run since the meter was read */
 	bool rang;    /* since the last tick */

@@ -2,8 +2,8 @@
 /* tick.c - the arbiter at work: sees who wants to run and who ran, and opens and closes gates. */
 #include <errno.h>
 #include <signal.h>
+#include <sys/uio.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "daemon/arbitrated.h"
@@ -97,8 +97,7 @@ static void look_at(struct facetd_arbitrated *member, uint64_t now)
 		facetd_tick_read(member, now);
 	member->running = says && !member->closed;
 	member->wants = member->worker && (says || member->busy);
-	facet_member_observe(member->member, now, member->used_ns - member->member_base_ns,
-			     member->wants);
+	facet_member_observe(member->member, now, member->used_ns - member->base_ns, member->wants);
 }
 
 static void look_for_idle(struct facetd_arbitrated_gpu *gpu, uint64_t now)
@@ -197,6 +196,16 @@ static void beat(struct facetd_arbitrated *member, uint64_t now)
 
 static int set_timer(struct facetd_arbitrated_gpu *gpu, uint64_t at_ns);
 
+/* Its other owner can take the flag O_NONBLOCK away: this read does not rely on it. */
+static void drain(int doorbell_fd)
+{
+	uint64_t count;
+	struct iovec iov = { .iov_base = &count, .iov_len = sizeof(count) };
+
+	if (preadv2(doorbell_fd, &iov, 1, -1, RWF_NOWAIT) < 0 && errno != EAGAIN)
+		log_debug("doorbell: %m");
+}
+
 static void set_bells(struct facetd_arbitrated_gpu *gpu, int enabled)
 {
 	struct facet_list *link;
@@ -205,12 +214,10 @@ static void set_bells(struct facetd_arbitrated_gpu *gpu, int enabled)
 	{
 		struct facetd_arbitrated *member =
 			facet_container_of(link, struct facetd_arbitrated, link);
-		uint64_t count;
 
 		/* A ring from before is no news. */
-		if (enabled && member->doorbell_fd >= 0 &&
-		    read(member->doorbell_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
-			log_debug("%s: doorbell: %m", member->vgpu->record.name);
+		if (enabled && member->bell)
+			drain(member->doorbell_fd);
 		if (member->bell)
 			sd_event_source_set_enabled(member->bell, enabled);
 	}
