@@ -18,6 +18,7 @@ struct facet_engine_config {
 	struct facet_display *display; /* where pictures go; borrowed */
 	const char *render_node;       /* path, or NULL: the software renderer */
 	int render_fd;                 /* already open (the sandbox has no /dev), or -1 */
+	unsigned int threads;          /* of the software renderer; 0: one a processor */
 };
 
 /* One capability set (virtio-gpu 5.7.6.8, GET_CAPSET_INFO). */

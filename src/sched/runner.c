@@ -245,7 +245,7 @@ static int start_thread(struct facet_sched *sched)
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (r)
 		return -r;
-	pthread_setname_np(sched->thread, "facet-engine");
+	pthread_setname_np(sched->thread, FACET_SCHED_THREAD);
 	return 0;
 }
 

@@ -8,6 +8,8 @@
 
 struct facet_sched;
 
+#define FACET_SCHED_THREAD "facet-engine" /* the engine thread's name */
+
 struct facet_sched_config {
 	struct facet_engine *engine; /* borrowed */
 	uint64_t vram_bytes;         /* quota of host memory for resources; 0: none */

@@ -251,9 +251,18 @@ struct facet_share_page *facet_gate_page(struct facet_gate *gate)
 	return gate->page;
 }
 
-const char *facet_gate_why_not(struct facet_gate *gate)
+void facet_gate_state(struct facet_gate *gate, struct facet_gate_state *ret)
 {
-	return atomic_load(&gate->why_not);
+	const struct facet_share_page *page = gate->page;
+	uint64_t now = facet_share_now();
+
+	*ret = (struct facet_gate_state){
+		.open = !facet_share_closed_until(page, now),
+		.arbitrated = FACET_SHARE_LOAD(page->heartbeat_ns) && !is_away(page, now),
+		.paced = is_away(page, now),
+		.share_ppm = FACET_SHARE_LOAD(page->share_ppm),
+		.why_not = atomic_load(&gate->why_not),
+	};
 }
 
 void facet_gate_enter(struct facet_gate *gate)

@@ -115,8 +115,15 @@ int facet_gate_create(const struct facet_gate_config *cfg, struct facet_gate **r
 void facet_gate_destroy(struct facet_gate *gate); /* releases first; NULL is fine */
 struct facet_share_page *facet_gate_page(struct facet_gate *gate);
 
-/* NULL: threads can be stopped inside a job; else why they cannot. Any thread. */
-const char *facet_gate_why_not(struct facet_gate *gate);
+struct facet_gate_state {
+	bool open, arbitrated;
+	bool paced; /* facetd is away: by the gate itself */
+	uint32_t share_ppm;
+	const char *why_not; /* NULL: threads can be stopped inside a job; else why they cannot */
+};
+
+/* Any thread. */
+void facet_gate_state(struct facet_gate *gate, struct facet_gate_state *ret);
 
 /* Holds nobody back from now on: the end has come. Any thread. */
 void facet_gate_release(struct facet_gate *gate);

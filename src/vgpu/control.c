@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/checked.h"
 #include "vgpu/vgpu.h"
 
 #include "io.facet.vgpu.varlink.h"
@@ -37,15 +38,48 @@ static uint64_t resident_bytes(const struct facet_vgpu *vgpu)
 static json_t *usage_json(const struct facet_vgpu *vgpu)
 {
 	struct facet_usage usage;
+	json_t *json = json_object();
 
 	facet_sched_usage(vgpu->sched, &usage);
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "jobs",
-			 (json_int_t)usage.jobs, "busy_ns", (json_int_t)usage.busy_ns, "wait_ns",
-			 (json_int_t)usage.wait_ns, "flushes", (json_int_t)usage.flushes,
-			 "vram_bytes", (json_int_t)usage.vram_bytes, "vram_peak_bytes",
-			 (json_int_t)usage.vram_peak_bytes, "vram_quota_bytes",
-			 (json_int_t)usage.vram_quota_bytes, "contexts", (json_int_t)usage.contexts,
-			 "queued", (json_int_t)usage.queued);
+
+	const struct {
+		const char *name;
+		uint64_t value;
+	} fields[] = {
+		{ "jobs", usage.jobs },
+		{ "busy_ns", usage.busy_ns },
+		{ "wait_ns", usage.wait_ns },
+		{ "flushes", usage.flushes },
+		{ "vram_bytes", usage.vram_bytes },
+		{ "vram_peak_bytes", usage.vram_peak_bytes },
+		{ "vram_quota_bytes", usage.vram_quota_bytes },
+		{ "contexts", usage.contexts },
+		{ "queued", usage.queued },
+		{ "stopped_ns", usage.stopped_ns },
+		{ "preempts", usage.preempts },
+		{ "wait_p50_us", usage.wait.p50_us },
+		{ "wait_p99_us", usage.wait.p99_us },
+		{ "latency_p50_us", usage.latency.p50_us },
+		{ "latency_p99_us", usage.latency.p99_us },
+	};
+
+	for (size_t i = 0; i < FACET_ARRAY_SIZE(fields); i++)
+		json_object_set_new(json, fields[i].name,
+				    json_integer((json_int_t)fields[i].value));
+	return json;
+}
+
+static json_t *gate_json(const struct facet_vgpu *vgpu)
+{
+	struct facet_gate_state state;
+
+	if (!vgpu->gate)
+		return json_null();
+	facet_gate_state(vgpu->gate, &state);
+	return json_pack("{s:b, s:b, s:b, s:I, s:b, s:s}", "open", (int)state.open, "arbitrated",
+			 (int)state.arbitrated, "paced", (int)state.paced, "share_ppm",
+			 (json_int_t)state.share_ppm, "inside", !state.why_not, "why",
+			 state.why_not ? state.why_not : "by a signal");
 }
 
 static json_t *outputs_json(const struct facet_vgpu *vgpu)
@@ -86,16 +120,17 @@ static void handle_status(struct facet_varlink_call *call, void *owner)
 	json_t *reply;
 
 	facet_transport_status(vgpu->transport, &status);
-	reply = json_pack("{s:s, s:I, s:s, s:s, s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}",
-			  "name", vgpu->opts->name, "pid", (json_int_t)vgpu->sandbox->pid, "engine",
-			  facet_engine_name(vgpu->engine), "renderer",
-			  facet_engine_renderer(vgpu->engine), "connected", (int)status.connected,
-			  "running", (int)status.running, "drops", (json_int_t)status.drops,
-			  "regions", (json_int_t)status.regions, "uptime_ns",
-			  (json_int_t)(clock_ns(CLOCK_MONOTONIC) - vgpu->started_ns), "cpu_ns",
-			  (json_int_t)clock_ns(CLOCK_PROCESS_CPUTIME_ID), "rss_bytes",
-			  (json_int_t)resident_bytes(vgpu), "usage", usage_json(vgpu), "outputs",
-			  outputs_json(vgpu), "sandbox", sandbox_json(vgpu));
+	reply = json_pack(
+		"{s:s, s:I, s:s, s:s, s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, "
+		"s:o}",
+		"name", vgpu->opts->name, "pid", (json_int_t)vgpu->sandbox->pid, "engine",
+		facet_engine_name(vgpu->engine), "renderer", facet_engine_renderer(vgpu->engine),
+		"connected", (int)status.connected, "running", (int)status.running, "drops",
+		(json_int_t)status.drops, "regions", (json_int_t)status.regions, "uptime_ns",
+		(json_int_t)(clock_ns(CLOCK_MONOTONIC) - vgpu->started_ns), "cpu_ns",
+		(json_int_t)clock_ns(CLOCK_PROCESS_CPUTIME_ID), "rss_bytes",
+		(json_int_t)resident_bytes(vgpu), "usage", usage_json(vgpu), "gate",
+		gate_json(vgpu), "outputs", outputs_json(vgpu), "sandbox", sandbox_json(vgpu));
 	facet_varlink_reply(call, reply);
 }
 
@@ -170,6 +205,21 @@ static void handle_set_output(struct facet_varlink_call *call, void *owner)
 		facet_varlink_reply(call, NULL);
 }
 
+static void handle_set_quota(struct facet_varlink_call *call, void *owner)
+{
+	struct facet_vgpu *vgpu = owner;
+	json_int_t bytes;
+
+	if (json_unpack(facet_varlink_call_parameters(call), "{s:I}", "vram_bytes", &bytes) < 0 ||
+	    bytes < FACET_VGPU_MIN_VRAM) {
+		facet_varlink_fail_parameter(call, "vram_bytes");
+		return;
+	}
+	facet_sched_set_vram(vgpu->sched, (uint64_t)bytes);
+	facet_sandbox_set_vram((uint64_t)bytes);
+	facet_varlink_reply(call, NULL);
+}
+
 static void handle_stop(struct facet_varlink_call *call, void *owner)
 {
 	struct facet_vgpu *vgpu = owner;
@@ -184,6 +234,7 @@ int facet_control_create(struct facet_vgpu *vgpu, struct facet_error *err)
 		{ "io.facet.vgpu.Status", handle_status },
 		{ "io.facet.vgpu.Capture", handle_capture },
 		{ "io.facet.vgpu.SetOutput", handle_set_output },
+		{ "io.facet.vgpu.SetQuota", handle_set_quota },
 		{ "io.facet.vgpu.Handover", facet_handover_handle },
 		{ "io.facet.vgpu.Stop", handle_stop },
 		{ 0 },

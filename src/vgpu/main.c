@@ -86,9 +86,12 @@ static int open_all(const struct facet_vgpu_options *opts, struct facet_vgpu_fds
 		.listen = opts->listen_fd,
 		.connected = opts->fd,
 		.render = -1,
+		.share = opts->share_fd,
+		.doorbell = opts->doorbell_fd,
 	};
-	int keep[6 + FACET_GUEST_MAX_REGIONS] = { opts->listen_fd, opts->fd, opts->control_fd };
-	size_t kept = 3;
+	int keep[8 + FACET_GUEST_MAX_REGIONS] = { opts->listen_fd, opts->fd, opts->control_fd,
+						  opts->share_fd, opts->doorbell_fd };
+	size_t kept = 5;
 	int r = 0;
 
 	if (opts->adopt_fd >= 0)
@@ -136,6 +139,7 @@ static int serve(const struct facet_vgpu_options *opts, struct facet_error *err)
 		.render_fd = fds.render,
 		.vram_bytes = opts->vram_bytes,
 		.socket_path = opts->socket_path,
+		.with_threads = opts->share_fd >= 0,
 	};
 
 	if (r < 0)

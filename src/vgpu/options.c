@@ -14,6 +14,8 @@
 #include "display/display.h"
 #include "engine/engine.h"
 
+enum { MAX_EUS = 1024 };
+
 const char facet_vgpu_usage[] =
 	"Usage: facet-vgpu (--socket-path PATH | --fd N | --listen-fd N) [OPTION...]\n"
 	"Be the GPU of one virtual machine, over vhost-user.\n"
@@ -29,10 +31,13 @@ const char facet_vgpu_usage[] =
 	"  --size WxH            of each screen (what its window asks for)\n"
 	"  --outputs N           screens, 1 to 16 (1)\n"
 	"  --vram SIZE           quota of memory for pictures: bytes, or with K, M, G (512M)\n"
+	"  --eu-count N          draw with N threads (without a GPU)\n"
 	"How it runs:\n"
 	"  --name NAME           for messages\n"
 	"  --control-fd N        descriptor N listens for io.facet.vgpu calls\n"
 	"  --adopt-fd N          go on where a dead predecessor stopped; N describes it\n"
+	"  --share-fd N          obey the shares that facetd tells through the memory of N\n"
+	"  --doorbell-fd N       eventfd to tell facetd that there is work\n"
 	"  --sandbox MODE        auto: as far as this host lets it; strict: all or fail; off\n"
 	"Instead of running:\n"
 	"  --print-capabilities  say what this program can do, as JSON for libvirt\n"
@@ -49,9 +54,12 @@ enum option_id {
 	OPT_SIZE,
 	OPT_OUTPUTS,
 	OPT_VRAM,
+	OPT_EU_COUNT,
 	OPT_NAME,
 	OPT_CONTROL_FD,
 	OPT_ADOPT_FD,
+	OPT_SHARE_FD,
+	OPT_DOORBELL_FD,
 	OPT_SANDBOX,
 	OPT_PRINT_CAPABILITIES,
 	OPT_PROBE,
@@ -69,9 +77,12 @@ static const struct option long_options[] = {
 	{ "size", required_argument, NULL, OPT_SIZE },
 	{ "outputs", required_argument, NULL, OPT_OUTPUTS },
 	{ "vram", required_argument, NULL, OPT_VRAM },
+	{ "eu-count", required_argument, NULL, OPT_EU_COUNT },
 	{ "name", required_argument, NULL, OPT_NAME },
 	{ "control-fd", required_argument, NULL, OPT_CONTROL_FD },
 	{ "adopt-fd", required_argument, NULL, OPT_ADOPT_FD },
+	{ "share-fd", required_argument, NULL, OPT_SHARE_FD },
+	{ "doorbell-fd", required_argument, NULL, OPT_DOORBELL_FD },
 	{ "sandbox", required_argument, NULL, OPT_SANDBOX },
 	{ "print-capabilities", no_argument, NULL, OPT_PRINT_CAPABILITIES },
 	{ "probe", no_argument, NULL, OPT_PROBE },
@@ -141,7 +152,7 @@ static int parse_vram(const char *text, uint64_t *ret, struct facet_error *err)
 		if (!unit || end[1] || !facet_mul(value, 1ULL << (10 * (unit - units + 1)), &value))
 			goto bad;
 	}
-	if (value < 1 << 20 || value > 1ULL << 44)
+	if (value < FACET_VGPU_MIN_VRAM || value > 1ULL << 44)
 		goto bad;
 	*ret = value;
 	return 0;
@@ -203,6 +214,10 @@ static int parse_one(int id, const char *arg, struct facet_vgpu_options *opts,
 		return parse_fd("control-fd", arg, &opts->control_fd, err);
 	case OPT_ADOPT_FD:
 		return parse_fd("adopt-fd", arg, &opts->adopt_fd, err);
+	case OPT_SHARE_FD:
+		return parse_fd("share-fd", arg, &opts->share_fd, err);
+	case OPT_DOORBELL_FD:
+		return parse_fd("doorbell-fd", arg, &opts->doorbell_fd, err);
 	case OPT_VIRGL:
 		if (opts->engine && strcmp(opts->engine, "virgl"))
 			return facet_error_set(err, -EINVAL,
@@ -225,6 +240,11 @@ static int parse_one(int id, const char *arg, struct facet_vgpu_options *opts,
 		r = parse_number("outputs", arg, 1, FACET_MAX_OUTPUTS, &number, err);
 		if (!r)
 			opts->outputs = (unsigned int)number;
+		return r;
+	case OPT_EU_COUNT:
+		r = parse_number("eu-count", arg, 1, MAX_EUS, &number, err);
+		if (!r)
+			opts->eu_count = (unsigned int)number;
 		return r;
 	case OPT_VRAM:
 		return parse_vram(arg, &opts->vram_bytes, err);
@@ -270,6 +290,8 @@ static int check_together(const struct facet_vgpu_options *opts, struct facet_er
 				       "give exactly one of --socket-path, --fd and --listen-fd");
 	if (opts->adopt_fd >= 0 && opts->listen_fd < 0)
 		return facet_error_set(err, -EINVAL, "--adopt-fd: needs --listen-fd");
+	if (opts->doorbell_fd >= 0 && opts->share_fd < 0)
+		return facet_error_set(err, -EINVAL, "--doorbell-fd: needs --share-fd");
 	return 0;
 }
 
@@ -304,6 +326,8 @@ int facet_vgpu_options_parse(int argc, char **argv, struct facet_vgpu_options *r
 		.listen_fd = -1,
 		.control_fd = -1,
 		.adopt_fd = -1,
+		.share_fd = -1,
+		.doorbell_fd = -1,
 		.outputs = 1,
 		.vram_bytes = 512ULL << 20,
 	};

@@ -17,16 +17,19 @@ enum facet_vgpu_action {
 	FACET_VGPU_VERSION,
 };
 
+enum { FACET_VGPU_MIN_VRAM = 1 << 20 }; /* bytes */
+
 struct facet_vgpu_options {
 	enum facet_vgpu_action action;
 	const char *name;
 	const char *socket_path; /* where to listen; NULL: somebody else listens */
 	const char *render_node; /* NULL: the software renderer */
 	const char *engine;
-	int fd, listen_fd, control_fd, adopt_fd; /* -1: none */
-	uint32_t width, height;                  /* 0: whoever shows the picture decides */
+	int fd, listen_fd, control_fd, adopt_fd, share_fd, doorbell_fd; /* -1: none */
+	uint32_t width, height; /* 0: whoever shows the picture decides */
 	unsigned int outputs;
 	uint64_t vram_bytes;
+	unsigned int eu_count; /* threads to draw with; 0: as many as there are processors */
 	enum facet_sandbox_mode sandbox;
 };
 

@@ -71,6 +71,14 @@ static void look_outside(struct facet_sandbox_report *report)
 	report->statm_fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
 }
 
+/* As long as /proc is there to be seen, there is nothing to hide. */
+static int open_threads(const struct facet_sandbox *box)
+{
+	if (!box->cfg->with_threads || box->task_fd >= 0)
+		return box->task_fd;
+	return open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
 static void enter_nothing(struct facet_sandbox_report *report, const char *why)
 {
 	for (int i = 0; i < FACET_SANDBOX_STAGES; i++)
@@ -95,7 +103,7 @@ int facet_sandbox_enter(const struct facet_sandbox_config *cfg, struct facet_san
 			struct facet_error *err)
 {
 	struct facet_sandbox_report report = { 0 };
-	struct facet_sandbox box = { .cfg = cfg };
+	struct facet_sandbox box = { .cfg = cfg, .task_fd = -1 };
 	int r;
 
 	for (int i = 0; i < FACET_SANDBOX_STAGES; i++)
@@ -103,9 +111,11 @@ int facet_sandbox_enter(const struct facet_sandbox_config *cfg, struct facet_san
 	if (cfg->mode == FACET_SANDBOX_OFF) {
 		look_outside(&report);
 		enter_nothing(&report, "--sandbox=off");
+		report.task_fd = open_threads(&box);
 	} else if (WITH_SANITIZER) {
 		look_outside(&report);
 		enter_nothing(&report, "this build carries a sanitizer");
+		report.task_fd = open_threads(&box);
 	} else {
 		r = facet_keeper_split(&box, err);
 		if (r < 0)
@@ -114,6 +124,7 @@ int facet_sandbox_enter(const struct facet_sandbox_config *cfg, struct facet_san
 		look_outside(&report);
 		for (int i = 0; i < FACET_SANDBOX_SYSCALLS; i++)
 			stages[i].enter(&box, &report.stages[i]);
+		report.task_fd = open_threads(&box);
 		facet_keeper_tie();
 		facet_sandbox_syscalls(&box, &report.stages[FACET_SANDBOX_SYSCALLS]);
 	}

@@ -40,6 +40,7 @@ struct facet_sandbox_config {
 	int render_fd;           /* open on it, or -1 */
 	uint64_t vram_bytes;     /* what guest pictures may take: the limit must leave it */
 	const char *socket_path; /* the keeper removes it in the end; NULL: none */
+	bool with_threads;       /* somebody will want to know this process's threads */
 };
 
 enum facet_sandbox_what {
@@ -64,6 +65,7 @@ struct facet_sandbox_report {
 	struct facet_sandbox_stage stages[FACET_SANDBOX_STAGES];
 	pid_t pid;    /* of the worker, as the caller sees it */
 	int statm_fd; /* its /proc/self/statm, where /proc is gone; -1: none */
+	int task_fd;  /* its /proc/self/task, if it was asked for; -1: none */
 	bool kept;    /* there is a keeper, which removes the socket */
 };
 
@@ -78,5 +80,8 @@ struct facet_sandbox_report {
  */
 int facet_sandbox_enter(const struct facet_sandbox_config *cfg, struct facet_sandbox_report *ret,
 			struct facet_error *err);
+
+/* Another quota of memory: the limit of private memory follows, as far as it may. */
+void facet_sandbox_set_vram(uint64_t vram_bytes);
 
 #endif

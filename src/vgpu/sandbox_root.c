@@ -217,6 +217,24 @@ static int change_root(struct forest *forest, const char **ret_at)
 	return r;
 }
 
+/*
+ * The threads of this process, as a mount of its own: from an ordinary descriptor of the host's
+ * /proc the way would lead up, and into the files of other processes.
+ */
+static int clone_threads(void)
+{
+	struct mount_attr attr = {
+		.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+			    MOUNT_ATTR_NOEXEC,
+	};
+	facet_autoclose int tree =
+		open_tree(AT_FDCWD, "/proc/self/task", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+
+	if (tree < 0 || mount_setattr(tree, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
+		return -1;
+	return openat(tree, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
 void facet_sandbox_root(struct facet_sandbox *box, struct facet_sandbox_stage *stage)
 {
 	facet_autofree struct forest *forest = calloc(1, sizeof(*forest));
@@ -233,6 +251,8 @@ void facet_sandbox_root(struct facet_sandbox *box, struct facet_sandbox_stage *s
 	for (size_t i = 0; i < FACET_ARRAY_SIZE(variables); i++)
 		forest_add_variable(forest, variables[i]);
 	forest_add_gpu(forest, box->cfg);
+	if (box->cfg->with_threads)
+		box->task_fd = clone_threads();
 
 	r = change_root(forest, &at);
 	if (r < 0)

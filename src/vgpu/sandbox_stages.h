@@ -11,6 +11,7 @@ struct facet_sandbox {
 	bool own_pids;   /* the worker is the first of its process namespace */
 	bool own_users;  /* it has its own user namespace */
 	bool own_mounts; /* it may change its mounts */
+	int task_fd;     /* of threads, if they are wanted; -1: not yet */
 };
 
 /* Each fills in @stage, once: in force or not, and why. */

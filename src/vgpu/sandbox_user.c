@@ -21,6 +21,8 @@ enum {
 	MAX_FDS = 1024,
 	MAX_THREADS = 512, /* a software renderer takes one for each processor, up to 32 */
 };
+/* Above the quota: GL itself, thread stacks, and what the quota only estimates. */
+#define PRIVATE_BYTES (1ULL << 30)
 
 /* A GPU's node may have to be opened once more, by name: its group may. */
 static gid_t group_for(const struct facet_sandbox_config *cfg)
@@ -67,15 +69,39 @@ void facet_sandbox_user(struct facet_sandbox *box, struct facet_sandbox_stage *s
 	facet_sandbox_in_force(stage, "uid %u", geteuid());
 }
 
-static int limit(int resource, rlim_t value)
+/* @max: to which it may be raised later. */
+static int limit(int resource, rlim_t value, rlim_t max)
 {
-	struct rlimit old, new = { value, value };
+	struct rlimit old, new = { value, max };
 
 	if (getrlimit(resource, &old) < 0)
 		return -errno;
-	if (old.rlim_max < value) /* never more than there was */
-		new.rlim_cur = new.rlim_max = old.rlim_max;
+	if (old.rlim_max < new.rlim_max) /* never more than there was */
+		new.rlim_max = old.rlim_max;
+	if (new.rlim_max < new.rlim_cur)
+		new.rlim_cur = new.rlim_max;
 	return setrlimit(resource, &new) < 0 ? -errno : 0;
+}
+
+static rlim_t data_limit(uint64_t vram_bytes)
+{
+	return vram_bytes + PRIVATE_BYTES;
+}
+
+/* A quota may be raised while the vGPU runs, but not past the memory of the host. */
+static rlim_t data_limit_max(uint64_t vram_bytes)
+{
+	rlim_t memory = (rlim_t)sysconf(_SC_PHYS_PAGES) * (rlim_t)sysconf(_SC_PAGESIZE);
+
+	return data_limit(memory > vram_bytes ? memory : vram_bytes);
+}
+
+void facet_sandbox_set_vram(uint64_t vram_bytes)
+{
+	struct rlimit now;
+
+	if (getrlimit(RLIMIT_DATA, &now) == 0 && now.rlim_cur != RLIM_INFINITY)
+		limit(RLIMIT_DATA, data_limit(vram_bytes), now.rlim_max); /* #syscalls prlimit64 */
 }
 
 /*
@@ -87,7 +113,7 @@ static int limit(int resource, rlim_t value)
  */
 void facet_sandbox_limits(struct facet_sandbox *box, struct facet_sandbox_stage *stage)
 {
-	rlim_t data = box->cfg->vram_bytes + (1ULL << 30);
+	rlim_t data = data_limit(box->cfg->vram_bytes);
 	const struct {
 		int resource;
 		rlim_t value;
@@ -104,7 +130,11 @@ void facet_sandbox_limits(struct facet_sandbox *box, struct facet_sandbox_stage 
 
 	signal(SIGXFSZ, SIG_IGN); /* a picture too large for its file is an error, not the end */
 	for (size_t i = 0; i < FACET_ARRAY_SIZE(limits); i++) {
-		int r = limits[i].wanted ? limit(limits[i].resource, limits[i].value) : 0;
+		rlim_t value = limits[i].value;
+		rlim_t max = limits[i].resource == RLIMIT_DATA
+				     ? data_limit_max(box->cfg->vram_bytes)
+				     : value;
+		int r = limits[i].wanted ? limit(limits[i].resource, value, max) : 0;
 
 		if (r < 0) {
 			facet_sandbox_missing(stage, "limit %d: %s", limits[i].resource,

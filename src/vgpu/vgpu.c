@@ -40,9 +40,23 @@ static int create_engine(struct facet_vgpu *vgpu, int render_fd, struct facet_er
 		.display = vgpu->display,
 		.render_node = vgpu->opts->render_node,
 		.render_fd = render_fd,
+		.threads = vgpu->opts->eu_count,
 	};
 
 	return facet_engine_create(vgpu->opts->engine, &cfg, &vgpu->engine, err);
+}
+
+/* Before the thread that passes it. */
+static int create_gate(struct facet_vgpu *vgpu, struct facet_vgpu_fds *fds, struct facet_error *err)
+{
+	const struct facet_gate_config cfg = {
+		.page_fd = fds->share,
+		.doorbell_fd = fds->doorbell,
+		.task_fd = vgpu->sandbox->task_fd,
+		.engine_name = FACET_SCHED_THREAD,
+	};
+
+	return fds->share < 0 ? 0 : facet_gate_create(&cfg, &vgpu->gate, err);
 }
 
 static int create_sched(struct facet_vgpu *vgpu, struct facet_error *err)
@@ -52,6 +66,7 @@ static int create_sched(struct facet_vgpu *vgpu, struct facet_error *err)
 		.vram_bytes = vgpu->opts->vram_bytes,
 		.max_contexts = MAX_CONTEXTS,
 		.max_queued = MAX_QUEUED,
+		.gate = vgpu->gate,
 	};
 	int r = facet_sched_create(&cfg, &vgpu->sched, err);
 
@@ -94,6 +109,8 @@ int facet_vgpu_init(struct facet_vgpu *vgpu, const struct facet_vgpu_options *op
 	if (!r)
 		r = create_engine(vgpu, fds->render, err);
 	if (!r)
+		r = create_gate(vgpu, fds, err);
+	if (!r)
 		r = create_sched(vgpu, err);
 	if (!r)
 		r = facet_capturer_create(vgpu->event, vgpu->sched, &vgpu->capturer, err);
@@ -109,6 +126,7 @@ void facet_vgpu_fini(struct facet_vgpu *vgpu)
 	facet_varlink_server_destroy(vgpu->control);
 	facet_transport_destroy(vgpu->transport);
 	facet_sched_destroy(vgpu->sched);
+	facet_gate_destroy(vgpu->gate);
 	facet_capturer_destroy(vgpu->capturer);
 	facet_engine_destroy(vgpu->engine);
 	facet_display_destroy(vgpu->display);

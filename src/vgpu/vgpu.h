@@ -7,6 +7,7 @@
 #include <systemd/sd-event.h>
 
 #include "sched/sched.h"
+#include "share/share.h"
 #include "transport/transport.h"
 #include "varlink/varlink.h"
 #include "vgpu/options.h"
@@ -48,6 +49,7 @@ struct facet_vgpu {
 	sd_event *event;
 	struct facet_display *display;
 	struct facet_engine *engine;
+	struct facet_gate *gate; /* NULL: nobody arbitrates */
 	struct facet_sched *sched;
 	struct facet_transport *transport;
 	struct facet_refresh refresh;
@@ -57,7 +59,7 @@ struct facet_vgpu {
 
 /* What was opened before the sandbox closed; each is taken. */
 struct facet_vgpu_fds {
-	int listen, connected, render;
+	int listen, connected, render, share, doorbell;
 	bool adopted; /* a predecessor's: */
 	struct facet_handover adopt;
 };

@@ -44,13 +44,18 @@ enum {
  * Mesa reads these when it is loaded. A sandboxed process has no place for a shader cache, and a
  * guest without a GPU of ours must get llvmpipe, not whatever GPU this host happens to have.
  */
-void facet_virgl_environment(bool software)
+void facet_virgl_environment(bool software, unsigned int threads)
 {
+	char number[16];
+
 	setenv("MESA_SHADER_CACHE_DISABLE", "true", 1);
 	if (!software)
 		return;
 	setenv("LIBGL_ALWAYS_SOFTWARE", "1", 1);
 	setenv("GALLIUM_DRIVER", "llvmpipe", 0);
+	snprintf(number, sizeof(number), "%u", threads);
+	if (threads)
+		setenv("LP_NUM_THREADS", number, 1);
 }
 
 /* May be asked before the library is initialised, which is what keeps us small. */

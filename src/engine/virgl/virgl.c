@@ -52,7 +52,7 @@ static int virgl_create(const struct facet_engine_config *cfg, struct facet_engi
 				       strerror(-r));
 	}
 	/* Here, not when the renderer is loaded: other threads may read the environment then. */
-	facet_virgl_environment(virgl->render_fd < 0);
+	facet_virgl_environment(virgl->render_fd < 0, cfg->threads);
 	virgl->engine.ops = &facet_virgl_engine;
 	virgl->engine.caps.has_3d = true;
 	facet_virgl_read_caps(&virgl->engine.caps);

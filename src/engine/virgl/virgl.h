@@ -50,7 +50,7 @@ struct facet_virgl {
 /* renderer.c: 0, or -EIO; tried once. */
 int facet_virgl_load(struct facet_virgl *virgl);
 void facet_virgl_unload(struct facet_virgl *virgl);
-void facet_virgl_environment(bool software);
+void facet_virgl_environment(bool software, unsigned int threads);
 void facet_virgl_read_caps(struct facet_engine_caps *caps);
 
 /* fence.c */
