@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "base/log.h"
@@ -28,7 +27,6 @@ enum {
 	MIN_QUOTA_US = 1000,
 };
 #define RENDERER_BYTES (384ULL << 20)
-#define PRIVATE_BYTES  (1ULL << 30) /* as the sandbox of facet-vgpu adds */
 
 static const char *name_of(const struct facetd_arbitrated *member)
 {
@@ -131,24 +129,6 @@ static void apply_memory(struct facetd_arbitrated *member)
 		member->memory_limit = limit;
 }
 
-/* The sandbox set it at the start; a new quota moves it along, where we may. */
-static void apply_private_memory(struct facetd_arbitrated *member)
-{
-	rlim_t wanted = member->vgpu->record.limits.vram_bytes + PRIVATE_BYTES;
-	struct rlimit now, limit;
-
-	if (!member->worker || prlimit(member->worker, RLIMIT_DATA, NULL, &now) < 0 ||
-	    now.rlim_cur == RLIM_INFINITY || now.rlim_cur == wanted)
-		return;
-	limit.rlim_cur = wanted;
-	/* What was lowered can be raised again only up to here by who has no privileges. */
-	limit.rlim_max = now.rlim_max > wanted ? now.rlim_max : wanted;
-	if (prlimit(member->worker, RLIMIT_DATA, &limit, NULL) == 0)
-		return;
-	log_info("%s: its private memory stays limited to %llu MiB until it is restarted: %s",
-		 name_of(member), (unsigned long long)now.rlim_cur >> 20, strerror(errno));
-}
-
 void facetd_backing_memory(struct facetd_arbitrated *member)
 {
 	const struct facetd_held *held = &member->vgpu->held;
@@ -169,5 +149,4 @@ void facetd_backing_apply(struct facetd_arbitrated *member)
 {
 	apply_quota(member);
 	apply_memory(member);
-	apply_private_memory(member);
 }
