@@ -444,11 +444,9 @@ void facetd_arbitration_started(struct facetd_vgpu *vgpu)
 	facetd_tick_changed(member->gpu);
 }
 
-void facetd_arbitration_stopped(struct facetd_vgpu *vgpu)
+static void part_from_worker(struct facetd_arbitrated *member)
 {
-	struct facetd_arbitrated *member = vgpu->arbitrated;
-
-	if (!member || !member->worker)
+	if (!member->worker)
 		return;
 	facetd_tick_read(member, facetd_now_ns());
 	facetd_meter_stop(&member->meter);
@@ -459,4 +457,19 @@ void facetd_arbitration_stopped(struct facetd_vgpu *vgpu)
 	facet_member_observe(member->member, facetd_now_ns(), member->used_ns - member->base_ns,
 			     false);
 	facetd_tick_changed(member->gpu);
+}
+
+bool facetd_arbitration_stopped(struct facetd_vgpu *vgpu, char *ret_why, size_t size)
+{
+	struct facetd_arbitrated *member = vgpu->arbitrated;
+
+	if (!member)
+		return false;
+	part_from_worker(member);
+	if (!member->hung)
+		return false;
+	member->hung = false;
+	snprintf(ret_why, size, "hang: a job used the GPU for more than %u ms; reset",
+		 vgpu->record.limits.hang_ms);
+	return true;
 }

@@ -129,7 +129,7 @@ struct facetd_arbitration_exec {
 void facetd_arbitration_exec(struct facetd_vgpu *vgpu, struct facetd_arbitration_exec *ret);
 /* Its process has answered (again): it is metered, pinned and put into its cgroup. */
 void facetd_arbitration_started(struct facetd_vgpu *vgpu);
-/* Its process has ended. */
-void facetd_arbitration_stopped(struct facetd_vgpu *vgpu);
+/* Its process has ended. True: by us, because a job hung; @ret_why says so. */
+bool facetd_arbitration_stopped(struct facetd_vgpu *vgpu, char *ret_why, size_t size);
 
 #endif

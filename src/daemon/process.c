@@ -35,6 +35,8 @@ static void child(const struct facetd_spawn *spawn)
 	sigset_t none;
 
 	setsid();
+	if (spawn->cores && sched_setaffinity(0, sizeof(*spawn->cores), spawn->cores) < 0)
+		_exit(126);
 	sigemptyset(&none);
 	for (int s = 1; s < NSIG; s++)
 		sigaction(s, &act, NULL);

@@ -3,6 +3,7 @@
 #ifndef FACET_DAEMON_PROCESS_H
 #define FACET_DAEMON_PROCESS_H
 
+#include <sched.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,8 +18,9 @@ struct facetd_spawn {
 	char *const *argv;
 	const int *fds; /* become 3, 4, 5... in the child; no others are left */
 	unsigned int fd_count;
-	int output_fd; /* stdout */
-	int error_fd;  /* stderr */
+	int output_fd;          /* stdout */
+	int error_fd;           /* stderr */
+	const cpu_set_t *cores; /* where it may run; NULL: anywhere */
 };
 
 /* In a session of its own. 0, with the id and a pidfd of the caller's. */

@@ -11,13 +11,19 @@
 
 #define LOG_AREA "handover"
 
-/* The names that the keeper of the descriptors knows them by. */
-#define FRONT   "vhost-user"
-#define BACK    "backend"
-#define DISPLAY "display"
-#define MEMORY  "memory" /* and a number */
+/*
+ * The names that the keeper of the descriptors knows them by. The page and the doorbell are for a
+ * keeper that is new itself, and goes on where the earlier one was; a successor gets them by
+ * option.
+ */
+#define FRONT    "vhost-user"
+#define BACK     "backend"
+#define DISPLAY  "display"
+#define SHARE    "share"
+#define DOORBELL "doorbell"
+#define MEMORY   "memory" /* and a number */
 
-enum { OWN_FDS = 5 };
+enum { OWN_FDS = 7 };
 
 struct fd_list {
 	json_t *names;
@@ -65,6 +71,8 @@ static bool tell(struct facet_vgpu *vgpu, struct facet_varlink_call *call, bool 
 	fd_list_add(&list, FRONT, now.front_fd);
 	fd_list_add(&list, BACK, now.back_fd);
 	fd_list_add(&list, DISPLAY, now.display_fd);
+	fd_list_add(&list, SHARE, vgpu->share_fd);
+	fd_list_add(&list, DOORBELL, vgpu->doorbell_fd);
 	regions = regions_json(&now, &list);
 	reply = json_pack("{s:o, s:{s:I, s:o}}", "fds", list.names, "state", "protocol_features",
 			  (json_int_t)now.protocol_features, "regions", regions);
