@@ -39,6 +39,7 @@ struct facetd_arbitrated_gpu {
 	struct facetd_idle idle;
 	uint64_t used_ns; /* of all members, as far as it was read */
 	uint64_t ticks, cost_ns, tick_cost_ns;
+	uint64_t ended_ns; /* the tick before, by this thread's clock; 0: long ago */
 };
 
 struct facetd_sample {
@@ -111,7 +112,9 @@ void facetd_tick_read(struct facetd_arbitrated *member, uint64_t now_ns);
 
 /* --- backing.c: what the kernel enforces --- */
 
-/* Moves the process where it belongs, and tells the kernel its limits. */
+/* A new process: it is moved where it belongs, and the kernel is told its limits. */
+void facetd_backing_start(struct facetd_arbitrated *member);
+/* Other limits. */
 void facetd_backing_apply(struct facetd_arbitrated *member);
 /* The same for all of a GPU whose cores depend on others' exclusive ones. */
 void facetd_backing_cores(struct facetd_arbitrated_gpu *gpu);

@@ -427,7 +427,7 @@ static void meet_worker(struct facetd_arbitrated *member)
 	/* What it used until now, at its start or under an earlier facetd, is not held against it.
 	 */
 	member->base_ns += member->used_ns - before;
-	facetd_backing_apply(member);
+	facetd_backing_start(member);
 	facetd_backing_cores(member->gpu);
 }
 

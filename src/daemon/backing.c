@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* backing.c - what the kernel holds a vGPU's process to: cores, processor time, memory. */
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/log.h"
 #include "daemon/arbitrated.h"
 #include "daemon/eus.h"
+#include "daemon/process.h"
 
 #define LOG_AREA "limits"
 
@@ -67,6 +73,9 @@ void facetd_backing_cores(struct facetd_arbitrated_gpu *gpu)
 {
 	struct facet_list *link;
 
+	/* Who has a list of its own is to be known before the others get what is left. */
+	facet_list_for_each(link, &gpu->members)
+		facetd_admission_cores(facet_container_of(link, struct facetd_arbitrated, link));
 	facet_list_for_each(link, &gpu->members)
 		apply_cores(facet_container_of(link, struct facetd_arbitrated, link));
 }
@@ -143,6 +152,36 @@ void facetd_backing_memory(struct facetd_arbitrated *member)
 			member->guest_bytes += (uint64_t)st.st_size;
 	if (member->guest_bytes != before)
 		apply_memory(member);
+}
+
+/* Its loop answers the guest, and its gate stops others: they must not wait for those long. */
+static void make_prompt(const struct facetd_arbitrated *member)
+{
+	char path[64], name[16] = "";
+	struct dirent *entry;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)member->worker);
+	dir = opendir(path);
+	while (dir && (entry = readdir(dir))) {
+		facet_autoclose int fd = -1;
+		ssize_t n;
+
+		snprintf(path, sizeof(path), "%.16s/comm", entry->d_name);
+		fd = openat(dirfd(dir), path, O_RDONLY | O_CLOEXEC);
+		n = fd < 0 ? -1 : read(fd, name, sizeof(name) - 1);
+		name[n < 0 ? 0 : n] = '\0';
+		if (atoi(entry->d_name) == member->worker || strcmp(name, "facet-gate\n") == 0)
+			facetd_process_short_slice(atoi(entry->d_name));
+	}
+	if (dir)
+		closedir(dir);
+}
+
+void facetd_backing_start(struct facetd_arbitrated *member)
+{
+	make_prompt(member);
+	facetd_backing_apply(member);
 }
 
 void facetd_backing_apply(struct facetd_arbitrated *member)

@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "daemon/arbitration.h"
 #include "daemon/methods.h"
+#include "daemon/process.h"
 #include "daemon/vgpu.h"
 
 #define LOG_AREA "facetd"
@@ -271,6 +272,8 @@ int main(int argc, char **argv)
 	facet_list_init(&daemon.vgpus);
 	daemon.program = find_program(options.program, program);
 	raise_limits();
+	if (facetd_process_be_prompt())
+		log_debug("no priority over what runs: shares are kept less exactly");
 	r = facetd_rundir_open(&daemon.dir, options.runtime_dir, options.group, &err);
 	if (!r && set_up_loop(&daemon) < 0)
 		r = facet_error_set(&err, -EIO, "event loop: cannot be set up");

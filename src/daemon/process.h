@@ -44,4 +44,12 @@ void facetd_process_command(pid_t pid, char *ret, size_t size);
 /* What a log says last about an error, behind byte @from; without control characters; or "". */
 void facetd_log_last_error(const char *path, uint64_t from, char *ret, size_t size);
 
+/*
+ * This process is to run soon after it is woken, also when all cores are busy; its children as
+ * usual. -EPERM: not as well as with privileges.
+ */
+int facetd_process_be_prompt(void);
+/* The same for a thread that does not get a larger part of a core by it. Best effort. */
+void facetd_process_short_slice(pid_t tid);
+
 #endif

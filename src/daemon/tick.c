@@ -15,15 +15,13 @@
 
 /*
  * What a tick costs decides how often there is one: so many vGPUs that each takes long cannot make
- * the arbiter take more than 1/160 of a core, whatever they do. What the event loop itself needs is
- * known from measuring.
+ * the arbiter take more than 1/160 of a core, within the bounds below.
  */
 enum {
 	TICK_NS = 4000000,
 	MIN_TICK_NS = 1000000,
-	MAX_TICK_NS = 20000000,
+	MAX_TICK_NS = 30000000, /* and a gate is closed for 50 ms at a time */
 	COST_FACTOR = 160,
-	LOOP_COST_NS = 8000,
 	PROLONG_NS = 15000000, /* a closed gate is closed again after so long */
 	READ_NS = 100000000,   /* everybody's meter is read that often at least */
 	IDLE_NS = 20000000,    /* the same for idle cores */
@@ -269,6 +267,22 @@ static struct facetd_arbitrated *who_wants(const struct facetd_arbitrated_gpu *g
 	return found;
 }
 
+/* The next look of one that sleeps: for hangs, and for those who cannot ring. */
+static uint64_t next_watch(const struct facetd_arbitrated_gpu *gpu, uint64_t now, bool lone)
+{
+	struct facet_list *link;
+
+	facet_list_for_each(link, &gpu->members)
+	{
+		struct facetd_arbitrated *member =
+			facet_container_of(link, struct facetd_arbitrated, link);
+
+		if (member->worker && !member->bell)
+			return now + READ_NS;
+	}
+	return lone ? now + WATCH_NS : UINT64_MAX;
+}
+
 static bool go_to_sleep(struct facetd_arbitrated_gpu *gpu, uint64_t now)
 {
 	unsigned int count;
@@ -291,7 +305,7 @@ static bool go_to_sleep(struct facetd_arbitrated_gpu *gpu, uint64_t now)
 	}
 	gpu->awake = false;
 	gpu->slept_ns = now;
-	set_timer(gpu, lone ? now + WATCH_NS : UINT64_MAX);
+	set_timer(gpu, next_watch(gpu, now, lone));
 	return true;
 }
 
@@ -331,10 +345,15 @@ static uint64_t next_tick(const struct facetd_arbitrated_gpu *gpu, uint64_t now,
 	return wanted > now + most ? now + most : wanted;
 }
 
+/*
+ * All since the end of the tick before, what the event loop and the kernel do for a tick included;
+ * after a sleep just this one.
+ */
 static void account(struct facetd_arbitrated_gpu *gpu, uint64_t began_ns)
 {
-	uint64_t cost = thread_ns() - began_ns + LOOP_COST_NS;
+	uint64_t now = thread_ns(), cost = now - (gpu->ended_ns ? gpu->ended_ns : began_ns);
 
+	gpu->ended_ns = gpu->awake ? now : 0;
 	gpu->ticks++;
 	gpu->cost_ns += cost;
 	gpu->tick_cost_ns = (gpu->tick_cost_ns * 7 + cost) / 8;
