@@ -15,13 +15,13 @@
 
 /*
  * What a tick costs decides how often there is one: so many vGPUs that each takes long cannot make
- * the arbiter take more than 1/160 of a core, within the bounds below.
+ * the arbiter take more than 1/120 of a core, within the bounds below.
  */
 enum {
 	TICK_NS = 4000000,
 	MIN_TICK_NS = 1000000,
 	MAX_TICK_NS = 30000000, /* and a gate is closed for 50 ms at a time */
-	COST_FACTOR = 160,
+	COST_FACTOR = 120,
 	PROLONG_NS = 15000000, /* a closed gate is closed again after so long */
 	READ_NS = 100000000,   /* everybody's meter is read that often at least */
 	IDLE_NS = 20000000,    /* the same for idle cores */
