@@ -99,7 +99,7 @@ static void test_record(void **state)
 				       .width = 641,
 				       .height = 479,
 				       .outputs = 3,
-				       .vram_bytes = 5ULL << 40,
+				       .limits = { .vram_bytes = 5ULL << 40 },
 				       .created = 1700000000,
 				       .pid = 77,
 				       .start_time = 1ULL << 40,
@@ -115,7 +115,7 @@ static void test_record(void **state)
 	assert_int_equal(facetd_record_load(&place->dir, "one", &loaded, &err), 0);
 	assert_string_equal(loaded.reason, saved.reason);
 	assert_string_equal(loaded.gpu, "soft0");
-	assert_int_equal(loaded.vram_bytes, saved.vram_bytes);
+	assert_int_equal(loaded.limits.vram_bytes, saved.limits.vram_bytes);
 	assert_int_equal(loaded.start_time, saved.start_time);
 	assert_int_equal(loaded.outputs, 3);
 	facetd_rundir_path(&place->dir, "one", "vgpu.json", path);

@@ -187,8 +187,8 @@ json_t *facetd_describe(const struct facetd_vgpu *vgpu, const json_t *answer)
 			 " s:o, s:o}",
 			 "name", r->name, "gpu", r->gpu, "mechanism", r->mechanism, "width",
 			 r->width, "height", r->height, "outputs", r->outputs, "vram_bytes",
-			 (json_int_t)r->vram_bytes, "state", state, "reason", reason, "restarts",
-			 r->restarts, "created", (json_int_t)r->created, "pid",
+			 (json_int_t)r->limits.vram_bytes, "state", state, "reason", reason,
+			 "restarts", r->restarts, "created", (json_int_t)r->created, "pid",
 			 vgpu->pidfd >= 0 ? json_integer(r->pid) : json_null(), "socket", socket,
 			 "log", log, "guest", describe_guest(vgpu), "status",
 			 status ? status : json_null());

@@ -14,9 +14,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/checked.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "daemon/arbitration.h"
 #include "daemon/methods.h"
+#include "daemon/process.h"
 #include "daemon/vgpu.h"
 
 #define LOG_AREA "facetd"
@@ -25,6 +28,7 @@ enum { TRIM_INTERVAL_US = 30000000 };
 
 struct options {
 	const char *runtime_dir, *program, *group;
+	struct facetd_arbitration_config arbitration;
 	bool verbose;
 };
 
@@ -34,10 +38,28 @@ static const char help[] =
 	"  --runtime-dir DIR    where sockets live ($XDG_RUNTIME_DIR/facet, else /run/facet)\n"
 	"  --socket-group NAME  a group that may use the sockets (root only)\n"
 	"  --vgpu-program FILE  the facet-vgpu to start (or the variable FACET_VGPU)\n"
+	"  --vram SIZE          memory that soft0 has to give (64M, 4G; half of this host's)\n"
+	"  --overcommit         quotas may add up to more memory than a GPU has\n"
 	"  --verbose            say more\n"
 	"  --help, --version\n\n"
 	"SIGTERM ends facetd and leaves the vGPUs running; the next facetd finds them again.\n"
 	"`facet rm NAME` ends a vGPU.\n";
+
+/* "512M", "4G"; a plain number is in bytes. */
+static bool parse_size(const char *text, uint64_t *ret)
+{
+	static const char units[] = "KMGT";
+	char *end;
+	uint64_t value = strtoull(text, &end, 10);
+	const char *unit = *end ? strchr(units, *end) : NULL;
+
+	if (text[0] < '0' || text[0] > '9' || (*end && (!unit || end[1])) || value > 1ULL << 44)
+		return false;
+	if (unit && !facet_mul(value, 1ULL << (10 * (unit - units + 1)), &value))
+		return false;
+	*ret = value;
+	return value >= 16ULL << 20 && value <= 16ULL << 40;
+}
 
 /* 0 go on, 1 done, 2 wrong. */
 static int parse(int argc, char **argv, struct options *ret)
@@ -46,6 +68,8 @@ static int parse(int argc, char **argv, struct options *ret)
 		{ "runtime-dir", required_argument, NULL, 'd' },
 		{ "socket-group", required_argument, NULL, 'g' },
 		{ "vgpu-program", required_argument, NULL, 'p' },
+		{ "vram", required_argument, NULL, 'm' },
+		{ "overcommit", no_argument, NULL, 'o' },
 		{ "verbose", no_argument, NULL, 'v' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
@@ -63,6 +87,18 @@ static int parse(int argc, char **argv, struct options *ret)
 			break;
 		case 'p':
 			ret->program = optarg;
+			break;
+		case 'm':
+			if (!parse_size(optarg, &ret->arbitration.soft_vram_bytes)) {
+				fprintf(stderr,
+					"facetd: --vram %s: must be a size from 16M to 16T, as in "
+					"4G\n",
+					optarg);
+				return 2;
+			}
+			break;
+		case 'o':
+			ret->arbitration.overcommit = true;
 			break;
 		case 'v':
 			ret->verbose = true;
@@ -216,6 +252,7 @@ static void tidy_up(struct facetd *daemon)
 	while (!facet_list_empty(&daemon->vgpus))
 		facetd_vgpu_forget(
 			facet_container_of(daemon->vgpus.next, struct facetd_vgpu, link));
+	facetd_arbitration_destroy(daemon);
 	sd_event_source_disable_unref(daemon->trim);
 	sd_event_unref(daemon->event);
 	facetd_rundir_close(&daemon->dir);
@@ -235,9 +272,13 @@ int main(int argc, char **argv)
 	facet_list_init(&daemon.vgpus);
 	daemon.program = find_program(options.program, program);
 	raise_limits();
+	if (facetd_process_be_prompt())
+		log_debug("no priority over what runs: shares are kept less exactly");
 	r = facetd_rundir_open(&daemon.dir, options.runtime_dir, options.group, &err);
 	if (!r && set_up_loop(&daemon) < 0)
 		r = facet_error_set(&err, -EIO, "event loop: cannot be set up");
+	if (!r)
+		r = facetd_arbitration_create(&daemon, &options.arbitration, &err);
 	if (!r)
 		r = serve(&daemon, &err);
 	tidy_up(&daemon);

@@ -270,7 +270,8 @@ static bool read_config(struct facet_varlink_call *call, struct facetd_record *r
 	record->width = (unsigned int)width;
 	record->height = (unsigned int)height;
 	record->outputs = (unsigned int)outputs;
-	record->vram_bytes = (uint64_t)vram;
+	record->limits = FACETD_LIMITS_DEFAULT;
+	record->limits.vram_bytes = (uint64_t)vram;
 	record->created = time(NULL);
 	return true;
 }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -18,6 +19,9 @@
 enum {
 	HIGH_FD = 512,   /* above what a child is given */
 	LOG_TAIL = 4096, /* bytes looked at */
+	PROMPT_NICE = -15,
+	PROMPT_SLICE_NS = 100000,
+	RESET_ON_FORK = 1,
 };
 
 static int pidfd_open_(pid_t pid)
@@ -35,6 +39,8 @@ static void child(const struct facetd_spawn *spawn)
 	sigset_t none;
 
 	setsid();
+	if (spawn->cores && sched_setaffinity(0, sizeof(*spawn->cores), spawn->cores) < 0)
+		_exit(126);
 	sigemptyset(&none);
 	for (int s = 1; s < NSIG; s++)
 		sigaction(s, &act, NULL);
@@ -84,6 +90,48 @@ int facetd_process_spawn(const struct facetd_spawn *spawn, pid_t *ret_pid, int *
 	*ret_pid = pid;
 	*ret_pidfd = pidfd;
 	return 0;
+}
+
+/* As <linux/sched/types.h> has it, which cannot be included beside <sched.h>. */
+struct scheduling {
+	uint32_t size, policy;
+	uint64_t flags;
+	int32_t nice;
+	uint32_t priority;
+	uint64_t runtime_ns, deadline_ns, period_ns;
+};
+
+static int set_scheduling(pid_t tid, struct scheduling how)
+{
+	how.size = sizeof(how);
+	return syscall(SYS_sched_setattr, tid, &how, 0) < 0 ? -errno : 0;
+}
+
+/*
+ * Behind eight threads that spin, on one core, a thread that was woken waited for 136 ms on
+ * average; 9 ms with a short slice; 5 ms with a nice value of -15 as well; 0.03 ms in real time
+ * (Linux 6.18). The kernel keeps the last 5 % of each second from real time.
+ */
+int facetd_process_be_prompt(void)
+{
+	int r = set_scheduling(
+		0,
+		(struct scheduling){ .policy = SCHED_RR, .flags = RESET_ON_FORK, .priority = 1 });
+
+	if (r)
+		r = set_scheduling(0, (struct scheduling){ .flags = RESET_ON_FORK,
+							   .nice = PROMPT_NICE,
+							   .runtime_ns = PROMPT_SLICE_NS });
+	if (r)
+		facetd_process_short_slice(0);
+	return r;
+}
+
+void facetd_process_short_slice(pid_t tid)
+{
+	int nice = getpriority(PRIO_PROCESS, (id_t)tid);
+
+	set_scheduling(tid, (struct scheduling){ .nice = nice, .runtime_ns = PROMPT_SLICE_NS });
 }
 
 /* The whole of a small file below /proc, NUL-terminated. */

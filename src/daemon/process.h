@@ -3,6 +3,7 @@
 #ifndef FACET_DAEMON_PROCESS_H
 #define FACET_DAEMON_PROCESS_H
 
+#include <sched.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,8 +18,9 @@ struct facetd_spawn {
 	char *const *argv;
 	const int *fds; /* become 3, 4, 5... in the child; no others are left */
 	unsigned int fd_count;
-	int output_fd; /* stdout */
-	int error_fd;  /* stderr */
+	int output_fd;          /* stdout */
+	int error_fd;           /* stderr */
+	const cpu_set_t *cores; /* where it may run; NULL: anywhere */
 };
 
 /* In a session of its own. 0, with the id and a pidfd of the caller's. */
@@ -41,5 +43,13 @@ void facetd_process_command(pid_t pid, char *ret, size_t size);
 
 /* What a log says last about an error, behind byte @from; without control characters; or "". */
 void facetd_log_last_error(const char *path, uint64_t from, char *ret, size_t size);
+
+/*
+ * This process is to run soon after it is woken, also when all cores are busy; its children as
+ * usual. -EPERM: not as well as with privileges.
+ */
+int facetd_process_be_prompt(void);
+/* The same for a thread that does not get a larger part of a core by it. Best effort. */
+void facetd_process_short_slice(pid_t tid);
 
 #endif

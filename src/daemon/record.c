@@ -17,8 +17,8 @@ int facetd_record_save(const struct facetd_rundir *dir, const struct facetd_reco
 		json_pack("{s:i, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:I, s:I, s:i, s:I, s:i, s:s}",
 			  "version", 1, "name", r->name, "gpu", r->gpu, "node", r->node,
 			  "mechanism", r->mechanism, "width", r->width, "height", r->height,
-			  "outputs", r->outputs, "vram_bytes", (json_int_t)r->vram_bytes, "created",
-			  (json_int_t)r->created, "pid", (int)r->pid, "start_time",
+			  "outputs", r->outputs, "vram_bytes", (json_int_t)r->limits.vram_bytes,
+			  "created", (json_int_t)r->created, "pid", (int)r->pid, "start_time",
 			  (json_int_t)r->start_time, "restarts", r->restarts, "reason", r->reason);
 	int code = 0;
 
@@ -76,7 +76,8 @@ int facetd_record_load(const struct facetd_rundir *dir, const char *name, struct
 	json_decref(json);
 	if (!good)
 		return -EINVAL;
-	r.vram_bytes = (uint64_t)vram;
+	r.limits = FACETD_LIMITS_DEFAULT;
+	r.limits.vram_bytes = (uint64_t)vram;
 	r.created = created;
 	r.pid = pid;
 	r.start_time = (uint64_t)start;

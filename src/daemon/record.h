@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "daemon/rundir.h"
+#include "daemon/vgpu_limits.h"
 
 struct facetd_record {
 	char name[65];
@@ -15,7 +16,7 @@ struct facetd_record {
 	char node[64];      /* "/dev/dri/renderD128", or "" */
 	char mechanism[16]; /* "virgl", "2d" */
 	unsigned int width, height, outputs;
-	uint64_t vram_bytes;
+	struct facetd_limits limits;
 	int64_t created; /* seconds since 1970 */
 
 	pid_t pid; /* 0: none */

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +14,8 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "daemon/arbitration.h"
+#include "daemon/launch.h"
 #include "daemon/process.h"
 
 #define LOG_AREA "facetd"
@@ -22,6 +23,7 @@
 enum {
 	START_TIMEOUT_US = 15000000,
 	STOP_TIMEOUT_US = 2000000,
+	HANG_PAUSE_US = 10000000,
 	LOG_LIMIT = 1 << 20,
 };
 
@@ -66,6 +68,7 @@ static void let_go(struct facetd_vgpu *vgpu)
 void facetd_vgpu_forget(struct facetd_vgpu *vgpu)
 {
 	let_go(vgpu);
+	facetd_arbitration_detach(vgpu);
 	facetd_held_fini(&vgpu->held);
 	close_fd(&vgpu->listen_fd);
 	close_fd(&vgpu->control_fd);
@@ -137,14 +140,14 @@ static uint64_t now_us(void)
 	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
-/* Counts this death; true when there were too many lately. */
-static bool too_often(struct facetd_vgpu *vgpu)
+/* Notes that it happened now; true when that was @count times lately. @times: newest first. */
+static bool note_recent(uint64_t *times, unsigned int count)
 {
 	uint64_t now = now_us(), oldest;
 
-	memmove(vgpu->deaths + 1, vgpu->deaths, sizeof(vgpu->deaths) - sizeof(vgpu->deaths[0]));
-	vgpu->deaths[0] = now;
-	oldest = vgpu->deaths[FACETD_MAX_DEATHS - 1];
+	memmove(times + 1, times, (count - 1) * sizeof(times[0]));
+	times[0] = now;
+	oldest = times[count - 1];
 	return oldest && now - oldest < FACETD_DEATHS_SECONDS * 1000000ULL;
 }
 
@@ -210,7 +213,7 @@ static void after_death(struct facetd_vgpu *vgpu, const char *how)
 	}
 	log_warn("%s: facet-vgpu %d %s: %s", record->name, (int)record->pid, next, how);
 	record->pid = 0;
-	if (too_often(vgpu)) {
+	if (note_recent(vgpu->deaths, FACETD_MAX_DEATHS)) {
 		snprintf(record->reason, sizeof(record->reason), "%s: %.160s (%d times in %d s)",
 			 next, how, FACETD_MAX_DEATHS, FACETD_DEATHS_SECONDS);
 		give_up(vgpu);
@@ -221,12 +224,44 @@ static void after_death(struct facetd_vgpu *vgpu, const char *how)
 	start_or_give_up(vgpu);
 }
 
+static int on_patience(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct facetd_vgpu *vgpu = userdata;
+
+	vgpu->timer = sd_event_source_disable_unref(vgpu->timer);
+	start_or_give_up(vgpu);
+	return 0;
+}
+
+/* A guest's fault, and no reason to give it up; but who hangs all the time has to wait. */
+static void after_hang(struct facetd_vgpu *vgpu, const char *how)
+{
+	struct facetd_record *record = &vgpu->record;
+
+	snprintf(record->reason, sizeof(record->reason), "%s", how);
+	record->pid = 0;
+	record->restarts++;
+	if (!note_recent(vgpu->hangs, FACETD_MAX_HANGS)) {
+		start_or_give_up(vgpu);
+		return;
+	}
+	log_warn("%s: %d hangs in %d s: the next process comes in %d s", record->name,
+		 FACETD_MAX_HANGS, FACETD_DEATHS_SECONDS, HANG_PAUSE_US / 1000000);
+	vgpu->phase = FACETD_STARTING;
+	save(vgpu);
+	if (sd_event_add_time_relative(vgpu->daemon->event, &vgpu->timer, CLOCK_MONOTONIC,
+				       HANG_PAUSE_US, 0, on_patience, vgpu) < 0)
+		start_or_give_up(vgpu);
+}
+
 static int on_death(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
 	struct facetd_vgpu *vgpu = userdata;
 	char how[256];
+	bool hung = facetd_arbitration_stopped(vgpu, how, sizeof(how));
 
-	note_death(vgpu, how, sizeof(how));
+	if (!hung)
+		note_death(vgpu, how, sizeof(how));
 	let_go(vgpu);
 	if (vgpu->phase == FACETD_STOPPING && !vgpu->respawn) {
 		log_info("%s: removed", vgpu->record.name);
@@ -234,6 +269,8 @@ static int on_death(sd_event_source *source, int fd, uint32_t revents, void *use
 	} else if (vgpu->phase == FACETD_STOPPING) {
 		vgpu->record.restarts++;
 		start_or_give_up(vgpu);
+	} else if (hung) {
+		after_hang(vgpu, how);
 	} else {
 		after_death(vgpu, how);
 	}
@@ -294,6 +331,7 @@ static void on_handover(void *owner, const struct facet_varlink_answer *answer, 
 	}
 	take_back(vgpu, "listen", "vhost-user.sock", &vgpu->listen_fd);
 	take_back(vgpu, "control", "control.sock", &vgpu->control_fd);
+	facetd_arbitration_started(vgpu);
 	come_up(vgpu);
 }
 
@@ -326,96 +364,17 @@ static int on_start_timeout(sd_event_source *source, uint64_t usec, void *userda
 	return 0;
 }
 
-static int open_sockets(struct facetd_vgpu *vgpu, struct facet_error *err)
-{
-	struct facetd_rundir *dir = &vgpu->daemon->dir;
-	int r = 0;
-
-	if (vgpu->listen_fd < 0)
-		r = facetd_rundir_listen(dir, vgpu->record.name, "vhost-user.sock",
-					 dir->shared ? 0660 : 0600, &vgpu->listen_fd, err);
-	if (!r && vgpu->control_fd < 0)
-		r = facetd_rundir_listen(dir, vgpu->record.name, "control.sock", 0600,
-					 &vgpu->control_fd, err);
-	return r;
-}
-
-static int open_log(struct facetd_vgpu *vgpu, int *ret, struct facet_error *err)
-{
-	char path[PATH_MAX];
-
-	facetd_rundir_path(&vgpu->daemon->dir, vgpu->record.name, "log", path);
-	*ret = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
-	if (*ret < 0)
-		return facet_error_set(err, -errno, "%s: %s", path, strerror(errno));
-	vgpu->log_start = (uint64_t)lseek(*ret, 0, SEEK_END);
-	return 0;
-}
-
-enum { LISTEN_NUMBER = 3, CONTROL_NUMBER, ADOPT_NUMBER, HELD_NUMBER };
-
-static int exec_vgpu(struct facetd_vgpu *vgpu, int log_fd, int memfd, struct facet_error *err)
-{
-	const struct facetd_record *record = &vgpu->record;
-	int fds[HELD_NUMBER + FACETD_HELD_MAX] = { vgpu->listen_fd, vgpu->control_fd, memfd };
-	char size[32], outputs[16], vram[24];
-	const char *argv[24] = { vgpu->daemon->program,
-				 "--name",
-				 record->name,
-				 "--listen-fd",
-				 "3",
-				 "--control-fd",
-				 "4",
-				 "--engine",
-				 record->mechanism,
-				 "--size",
-				 size,
-				 "--outputs",
-				 outputs,
-				 "--vram",
-				 vram };
-	unsigned int argc = 15, i;
-
-	snprintf(size, sizeof(size), "%ux%u", record->width, record->height);
-	snprintf(outputs, sizeof(outputs), "%u", record->outputs);
-	snprintf(vram, sizeof(vram), "%" PRIu64, record->vram_bytes);
-	if (record->node[0]) {
-		argv[argc++] = "--render-node";
-		argv[argc++] = record->node;
-	}
-	if (memfd >= 0) {
-		argv[argc++] = "--adopt-fd";
-		argv[argc++] = "5";
-	}
-	for (i = 0; memfd >= 0 && i < vgpu->held.count; i++)
-		fds[HELD_NUMBER - LISTEN_NUMBER + i] = vgpu->held.items[i].fd;
-	return facetd_process_spawn(&(struct facetd_spawn){ .program = vgpu->daemon->program,
-							    .argv = (char *const *)argv,
-							    .fds = fds,
-							    .fd_count = memfd >= 0 ? 3 + i : 2,
-							    .output_fd = log_fd,
-							    .error_fd = log_fd },
-				    &vgpu->record.pid, &vgpu->pidfd, err);
-}
-
 static int start(struct facetd_vgpu *vgpu, struct facet_error *err)
 {
-	facet_autoclose int memfd = -1, log_fd = -1;
-	int r = open_sockets(vgpu, err);
+	int r = facetd_launch_sockets(vgpu, err);
 
 	vgpu->hangup = sd_event_source_disable_unref(vgpu->hangup);
+	vgpu->timer = sd_event_source_disable_unref(vgpu->timer);
 	/* Nothing of a machine that left meanwhile. */
 	if (!facetd_held_in_use(&vgpu->held))
 		facetd_held_drop(&vgpu->held);
-	if (!r && vgpu->held.count) {
-		r = facetd_held_memfd(&vgpu->held, HELD_NUMBER, &memfd);
-		if (r)
-			facet_error_set(err, r, "handover: %s", strerror(-r));
-	}
 	if (!r)
-		r = open_log(vgpu, &log_fd, err);
-	if (!r)
-		r = exec_vgpu(vgpu, log_fd, memfd, err);
+		r = facetd_launch(vgpu, err);
 	if (r)
 		return r;
 	vgpu->phase = FACETD_STARTING;
@@ -449,7 +408,9 @@ int facetd_vgpu_create(struct facetd *daemon, const struct facetd_record *record
 		return facet_error_set(err, -ENOMEM, "%s: out of memory", record->name);
 	}
 	vgpu->fresh = true;
-	r = start(vgpu, err);
+	r = facetd_arbitration_attach(vgpu, err);
+	if (!r)
+		r = start(vgpu, err);
 	if (r)
 		vanish(vgpu, r, err->text);
 	else
@@ -468,6 +429,8 @@ int facetd_vgpu_adopt(struct facetd *daemon, const char *name, struct facet_erro
 	vgpu = vgpu_new(daemon, &record);
 	if (!vgpu)
 		return facet_error_set(err, -ENOMEM, "%s: out of memory", name);
+	if (facetd_arbitration_attach(vgpu, err))
+		log_error("%s: its limits are not enforced: %s", name, err->text);
 	if (facetd_process_open(record.pid, record.start_time, &vgpu->pidfd) == 0 &&
 	    watch(vgpu) >= 0) {
 		/* UP even before it answers: it must not be killed for being busy now. */

@@ -16,6 +16,7 @@ enum {
 	FACETD_MAX_VGPUS = 256,
 	FACETD_MAX_DEATHS = 3, /* within FACETD_DEATHS_SECONDS; then only a person helps */
 	FACETD_DEATHS_SECONDS = 60,
+	FACETD_MAX_HANGS = 6, /* in the same time; then there is a pause before each start */
 };
 
 struct facetd {
@@ -26,6 +27,7 @@ struct facetd {
 	unsigned int count;
 	struct facet_varlink_server *server;
 	sd_event_source *trim; /* keeps logs short */
+	struct facetd_arbitration *arbitration;
 };
 
 /*
@@ -46,8 +48,10 @@ struct facetd_vgpu {
 	sd_event_source *death, *timer, *hangup;
 	struct facet_varlink_request *handover, *stop;
 	struct facetd_held held;
-	uint64_t log_start;                 /* where its process began to write */
-	uint64_t deaths[FACETD_MAX_DEATHS]; /* CLOCK_MONOTONIC us, newest first */
+	struct facetd_arbitrated *arbitrated; /* arbitration.h; NULL: not attached */
+	uint64_t log_start;                   /* where its process began to write */
+	uint64_t deaths[FACETD_MAX_DEATHS];   /* CLOCK_MONOTONIC us, newest first */
+	uint64_t hangs[FACETD_MAX_HANGS];
 
 	/* Who waits for the end of create, restart or remove: told once, then forgotten. */
 	void (*settled)(void *owner, struct facetd_vgpu *vgpu, int error, const char *text);

@@ -7,23 +7,30 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "varlink/stream.h"
 #include "vgpu/vgpu.h"
 
 #define LOG_AREA "handover"
 
-/* The names that the keeper of the descriptors knows them by. */
-#define FRONT   "vhost-user"
-#define BACK    "backend"
-#define DISPLAY "display"
-#define TABLE   "rings"
-#define ALIVE   "alive"
-#define MEMORY  "memory" /* and a number */
-#define KICK    "kick"   /* and its ring's, as the others */
-#define CALL    "call"
-#define ERR     "err"
+/*
+ * The names that the keeper of the descriptors knows them by. The page and the doorbell are for a
+ * keeper that is new itself, and goes on where the earlier one was; a successor gets them by
+ * option.
+ */
+#define FRONT    "vhost-user"
+#define BACK     "backend"
+#define DISPLAY  "display"
+#define TABLE    "rings"
+#define ALIVE    "alive"
+#define SHARE    "share"
+#define DOORBELL "doorbell"
+#define MEMORY   "memory" /* and a number */
+#define KICK     "kick"   /* and its ring's, as the others */
+#define CALL     "call"
+#define ERR      "err"
 
 enum {
-	OWN_FDS = 7,
+	OWN_FDS = 9,
 	FDS_A_RING = 3,
 	RINGS_VERSION = 1, /* of what is said about them; others are not understood */
 };
@@ -33,6 +40,8 @@ struct fd_list {
 	int fds[OWN_FDS + FDS_A_RING * FACET_HANDOVER_MAX_RINGS + FACET_GUEST_MAX_REGIONS];
 	unsigned int count;
 };
+_Static_assert(sizeof(((struct fd_list *)0)->fds) / sizeof(int) <= FACET_STREAM_MAX_FDS,
+	       "all of them fit into one message");
 
 static void fd_list_add(struct fd_list *list, const char *name, int fd)
 {
@@ -101,6 +110,8 @@ static bool tell(struct facet_vgpu *vgpu, struct facet_varlink_call *call, bool 
 	fd_list_add(&list, DISPLAY, now.display_fd);
 	fd_list_add(&list, TABLE, now.table_fd);
 	fd_list_add(&list, ALIVE, now.alive_fd);
+	fd_list_add(&list, SHARE, vgpu->share_fd);
+	fd_list_add(&list, DOORBELL, vgpu->doorbell_fd);
 	regions = regions_json(&now, &list);
 	rings = rings_json(&now, &list);
 	reply = json_pack("{s:o, s:{s:I, s:o, s:i, s:I, s:I, s:i, s:b, s:o}}", "fds", list.names,

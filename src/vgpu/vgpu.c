@@ -2,6 +2,7 @@
 /* vgpu.c - creates the rooms in order, and destroys them in reverse. */
 #include "vgpu/vgpu.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -56,7 +57,12 @@ static int create_gate(struct facet_vgpu *vgpu, struct facet_vgpu_fds *fds, stru
 		.engine_name = FACET_SCHED_THREAD,
 	};
 
-	return fds->share < 0 ? 0 : facet_gate_create(&cfg, &vgpu->gate, err);
+	if (fds->share < 0)
+		return 0;
+	/* The gate closes the page's. */
+	vgpu->share_fd = fcntl(fds->share, F_DUPFD_CLOEXEC, 3);
+	vgpu->doorbell_fd = fds->doorbell;
+	return facet_gate_create(&cfg, &vgpu->gate, err);
 }
 
 static int create_sched(struct facet_vgpu *vgpu, struct facet_error *err)
@@ -101,6 +107,8 @@ int facet_vgpu_init(struct facet_vgpu *vgpu, const struct facet_vgpu_options *op
 	*vgpu = (struct facet_vgpu){
 		.opts = opts,
 		.sandbox = sandbox,
+		.share_fd = -1,
+		.doorbell_fd = -1,
 		.started_ns = ts.tv_sec * 1000000000ULL + ts.tv_nsec,
 	};
 	facet_errands_init(&vgpu->errands);
@@ -133,6 +141,8 @@ void facet_vgpu_fini(struct facet_vgpu *vgpu)
 	pthread_mutex_unlock(&vgpu->errands.lock);
 	facet_sched_destroy(vgpu->sched);
 	facet_gate_destroy(vgpu->gate);
+	if (vgpu->share_fd >= 0)
+		close(vgpu->share_fd);
 	facet_capturer_destroy(vgpu->capturer);
 	facet_engine_destroy(vgpu->engine);
 	facet_display_destroy(vgpu->display);

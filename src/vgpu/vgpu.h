@@ -50,7 +50,8 @@ struct facet_vgpu {
 	sd_event *event;
 	struct facet_display *display;
 	struct facet_engine *engine;
-	struct facet_gate *gate; /* NULL: nobody arbitrates */
+	struct facet_gate *gate;   /* NULL: nobody arbitrates */
+	int share_fd, doorbell_fd; /* the gate's, for the next facetd; -1: none */
 	struct facet_sched *sched;
 	struct facet_transport *transport;
 	struct facet_refresh refresh;

@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* cgroup.c - makes, fills and removes control groups, of version 1 and of version 2. */
+#include "daemon/cgroup.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+
+static const char *const names[FACETD_CONTROLLERS] = { "cpu", "memory" };
+
+/* --- small files --- */
+
+__attribute__((format(printf, 3, 4))) static int write_file(int root_fd, const char *path,
+							    const char *fmt, ...)
+{
+	facet_autoclose int fd = openat(root_fd, path, O_WRONLY | O_CLOEXEC);
+	char text[64];
+	va_list args;
+	int n;
+
+	if (fd < 0)
+		return -errno;
+	va_start(args, fmt);
+	n = vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	return write(fd, text, (size_t)n) < 0 ? -errno : 0;
+}
+
+static int read_file(int root_fd, const char *path, char *ret, size_t size)
+{
+	facet_autoclose int fd = openat(root_fd, path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, ret, size - 1);
+
+	if (n < 0)
+		return -errno;
+	ret[n] = '\0';
+	return 0;
+}
+
+static bool has_word(const char *text, const char *word, const char *separators)
+{
+	size_t size = strlen(word);
+
+	for (text += strspn(text, separators); *text; text += strspn(text, separators)) {
+		size_t n = strcspn(text, separators);
+
+		if (n == size && strncmp(text, word, n) == 0)
+			return true;
+		text += n;
+	}
+	return false;
+}
+
+/* --- where --- */
+
+/* Our path in the hierarchy of a controller ("" is version 2's), from /proc/self/cgroup. */
+static bool find_own(const char *own, const char *controller, char *ret, size_t size)
+{
+	while (*own) {
+		const char *list = strchr(own, ':'), *path = list ? strchr(list + 1, ':') : NULL;
+		const char *end = strchrnul(own, '\n');
+		char words[128];
+
+		if (path && path < end) {
+			snprintf(words, sizeof(words), "%.*s", (int)(path - list - 1), list + 1);
+			if (controller[0] ? has_word(words, controller, ",") : !words[0])
+				return snprintf(ret, size, "%.*s", (int)(end - path - 1),
+						path + 1) < (int)size;
+		}
+		own = *end ? end + 1 : end;
+	}
+	return false;
+}
+
+/* A path of another namespace is not there: what we see as the root is then ours. */
+static void settle_path(int root_fd, const char *mount, const char *own, char ret[static PATH_MAX])
+{
+	snprintf(ret, PATH_MAX, "%s%s", mount, strcmp(own, "/") == 0 ? "" : own);
+	if (faccessat(root_fd, ret, F_OK, 0) < 0)
+		snprintf(ret, PATH_MAX, "%s", mount);
+}
+
+__attribute__((format(printf, 2, 3))) static void nowhere(struct facetd_cgroup_place *place,
+							  const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(place->why, sizeof(place->why), fmt, args);
+	va_end(args);
+	place->path[0] = '\0';
+}
+
+static void check_writable(int root_fd, struct facetd_cgroup_place *place)
+{
+	if (faccessat(root_fd, place->path, W_OK, AT_EACCESS) < 0)
+		nowhere(place, "control group %.80s: %s", place->path, strerror(errno));
+}
+
+static void find_v1(struct facetd_cgroups *groups, enum facetd_controller controller,
+		    const char *own)
+{
+	struct facetd_cgroup_place *place = &groups->places[controller];
+	char path[PATH_MAX / 2];
+
+	if (faccessat(groups->root_fd, names[controller], F_OK, 0) < 0 ||
+	    !find_own(own, names[controller], path, sizeof(path))) {
+		nowhere(place, "this host has no %s controller that we can see", names[controller]);
+		return;
+	}
+	settle_path(groups->root_fd, names[controller], path, place->path);
+	check_writable(groups->root_fd, place);
+}
+
+/*
+ * The kernel may still allow cpu there, which is one for threads, too: but then no process can be
+ * put below. Only the root group, which has no type, is different.
+ */
+static bool has_processes(int root_fd, const char *base)
+{
+	char path[PATH_MAX], text[32];
+
+	snprintf(path, sizeof(path), "%.4000s/cgroup.type", base);
+	if (faccessat(root_fd, path, F_OK, 0) < 0)
+		return false;
+	snprintf(path, sizeof(path), "%.4000s/cgroup.procs", base);
+	return read_file(root_fd, path, text, sizeof(text)) == 0 && text[0];
+}
+
+/* May groups below @base have this controller? The kernel is asked, by switching it on. */
+static void enable_v2(struct facetd_cgroups *groups, enum facetd_controller controller,
+		      const char *base)
+{
+	struct facetd_cgroup_place *place = &groups->places[controller];
+	char path[PATH_MAX], text[256];
+	int r;
+
+	snprintf(path, sizeof(path), "%.4000s/cgroup.controllers", base);
+	if (read_file(groups->root_fd, path, text, sizeof(text)) ||
+	    !has_word(text, names[controller], " \n")) {
+		nowhere(place, "the %s controller is not delegated to facetd's control group",
+			names[controller]);
+		return;
+	}
+	snprintf(path, sizeof(path), "%.4000s/cgroup.subtree_control", base);
+	r = read_file(groups->root_fd, path, text, sizeof(text));
+	if (!r && has_processes(groups->root_fd, base))
+		r = -EBUSY;
+	if (!r && !has_word(text, names[controller], " \n"))
+		r = write_file(groups->root_fd, path, "+%s", names[controller]);
+	if (r == -EBUSY)
+		nowhere(place, "facetd's control group has processes of its own: systemd 254 "
+			       "gives it one called facetd below (DelegateSubgroup=)");
+	else if (r)
+		nowhere(place, "control group %.80s: %s", base, strerror(-r));
+	else
+		snprintf(place->path, sizeof(place->path), "%s", base);
+	if (place->path[0])
+		check_writable(groups->root_fd, place);
+}
+
+static void find_v2(struct facetd_cgroups *groups, const char *mount, const char *own)
+{
+	char path[PATH_MAX / 2], base[PATH_MAX];
+	size_t size;
+
+	if (!find_own(own, "", path, sizeof(path)))
+		strcpy(path, "/");
+	settle_path(groups->root_fd, mount, path, base);
+	size = strlen(base);
+	if (size > 7 && strcmp(base + size - 7, "/facetd") == 0)
+		base[size - 7] = '\0';
+	for (int i = 0; i < FACETD_CONTROLLERS; i++)
+		enable_v2(groups, i, base);
+}
+
+void facetd_cgroups_init(struct facetd_cgroups *groups, int root_fd, const char *own,
+			 const char *id)
+{
+	*groups = (struct facetd_cgroups){ .root_fd = root_fd };
+	snprintf(groups->id, sizeof(groups->id), "%s", id);
+	groups->v2 = faccessat(root_fd, "cgroup.controllers", F_OK, 0) == 0;
+	if (groups->v2) {
+		find_v2(groups, ".", own);
+		return;
+	}
+	for (int i = 0; i < FACETD_CONTROLLERS; i++)
+		find_v1(groups, i, own);
+}
+
+const char *facetd_cgroups_why(const struct facetd_cgroups *groups,
+			       enum facetd_controller controller)
+{
+	return groups->places[controller].path[0] ? NULL : groups->places[controller].why;
+}
+
+/* --- groups --- */
+
+/* "cpu/facet-ID-NAME/FILE"; false when there is no place for groups. */
+static bool group_path(const struct facetd_cgroups *groups, enum facetd_controller controller,
+		       const char *name, const char *file, char ret[static PATH_MAX])
+{
+	const struct facetd_cgroup_place *place = &groups->places[controller];
+
+	return place->path[0] &&
+	       snprintf(ret, PATH_MAX, "%s/facet-%s-%s%s%s", place->path, groups->id, name,
+			file ? "/" : "", file ? file : "") < PATH_MAX;
+}
+
+static int fail(const struct facetd_cgroups *groups, enum facetd_controller controller, int code,
+		const char *what, struct facet_error *err)
+{
+	const char *why = facetd_cgroups_why(groups, controller);
+
+	if (why)
+		return facet_error_set(err, -EOPNOTSUPP, "%s", why);
+	return facet_error_set(err, code, "control group, %s: %s", what, strerror(-code));
+}
+
+int facetd_cgroup_put(const struct facetd_cgroups *groups, enum facetd_controller controller,
+		      const char *name, pid_t pid, struct facet_error *err)
+{
+	char path[PATH_MAX];
+	int r;
+
+	if (!group_path(groups, controller, name, NULL, path))
+		return fail(groups, controller, -ENAMETOOLONG, name, err);
+	if (mkdirat(groups->root_fd, path, 0755) < 0 && errno != EEXIST)
+		return fail(groups, controller, -errno, path, err);
+	group_path(groups, controller, name, "cgroup.procs", path);
+	r = write_file(groups->root_fd, path, "%d", (int)pid);
+	return r ? fail(groups, controller, r, path, err) : 0;
+}
+
+int facetd_cgroup_limit_cpu(const struct facetd_cgroups *groups, const char *name,
+			    uint64_t quota_us, uint64_t period_us, struct facet_error *err)
+{
+	char path[PATH_MAX];
+	int r;
+
+	if (!group_path(groups, FACETD_CPU, name, groups->v2 ? "cpu.max" : "cpu.cfs_quota_us",
+			path))
+		return fail(groups, FACETD_CPU, -ENAMETOOLONG, name, err);
+	if (groups->v2) {
+		r = quota_us ? write_file(groups->root_fd, path, "%" PRIu64 " %" PRIu64, quota_us,
+					  period_us)
+			     : write_file(groups->root_fd, path, "max");
+		return r ? fail(groups, FACETD_CPU, r, "cpu.max", err) : 0;
+	}
+	/* Without a quota first: the old one may be too much for the new period. */
+	r = write_file(groups->root_fd, path, "-1");
+	if (r || !quota_us)
+		return r ? fail(groups, FACETD_CPU, r, "cpu.cfs_quota_us", err) : 0;
+	group_path(groups, FACETD_CPU, name, "cpu.cfs_period_us", path);
+	r = write_file(groups->root_fd, path, "%" PRIu64, period_us);
+	group_path(groups, FACETD_CPU, name, "cpu.cfs_quota_us", path);
+	if (!r)
+		r = write_file(groups->root_fd, path, "%" PRIu64, quota_us);
+	return r ? fail(groups, FACETD_CPU, r, "cpu.cfs_quota_us", err) : 0;
+}
+
+/* A number in a file of the group, or behind @key in one of several lines; 0: none. */
+static uint64_t read_number(const struct facetd_cgroups *groups, const char *name, const char *file,
+			    const char *key)
+{
+	char path[PATH_MAX], text[512], *at = text;
+
+	if (!group_path(groups, FACETD_MEMORY, name, file, path) ||
+	    read_file(groups->root_fd, path, text, sizeof(text)))
+		return 0;
+	if (key) {
+		at = strstr(text, key);
+		at = at ? at + strlen(key) : NULL;
+	}
+	return at ? strtoull(at, NULL, 10) : 0;
+}
+
+int facetd_cgroup_limit_memory(const struct facetd_cgroups *groups, const char *name,
+			       uint64_t bytes, struct facet_error *err)
+{
+	const char *file = groups->v2 ? "memory.max" : "memory.limit_in_bytes";
+	uint64_t used = read_number(groups, name,
+				    groups->v2 ? "memory.current" : "memory.usage_in_bytes", NULL);
+	char path[PATH_MAX];
+	int r;
+
+	if (!group_path(groups, FACETD_MEMORY, name, file, path))
+		return fail(groups, FACETD_MEMORY, -ENAMETOOLONG, name, err);
+	/* Version 2 would end the process, version 1 refuses. */
+	if (bytes && used > bytes)
+		return facet_error_set(
+			err, -EBUSY, "%" PRIu64 " MiB are in use: its kernel limit stays as it was",
+			used >> 20);
+	if (bytes)
+		r = write_file(groups->root_fd, path, "%" PRIu64, bytes);
+	else
+		r = write_file(groups->root_fd, path, groups->v2 ? "max" : "-1");
+	return r ? fail(groups, FACETD_MEMORY, r, file, err) : 0;
+}
+
+uint64_t facetd_cgroup_oom_kills(const struct facetd_cgroups *groups, const char *name)
+{
+	return read_number(groups, name, groups->v2 ? "memory.events" : "memory.oom_control",
+			   "oom_kill ");
+}
+
+void facetd_cgroup_remove(const struct facetd_cgroups *groups, const char *name)
+{
+	char path[PATH_MAX];
+
+	for (int i = 0; i < FACETD_CONTROLLERS; i++)
+		if (group_path(groups, i, name, NULL, path))
+			unlinkat(groups->root_fd, path, AT_REMOVEDIR);
+}
+
+static void clean_place(const struct facetd_cgroups *groups, const char *base)
+{
+	int fd = openat(groups->root_fd, base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+	char prefix[32];
+	int n = snprintf(prefix, sizeof(prefix), "facet-%s-", groups->id);
+
+	/* The kernel keeps a group that has processes: those are vGPUs that still run. */
+	while (dir && (entry = readdir(dir)))
+		if (strncmp(entry->d_name, prefix, (size_t)n) == 0)
+			unlinkat(fd, entry->d_name, AT_REMOVEDIR);
+	if (dir)
+		closedir(dir);
+	else if (fd >= 0)
+		close(fd);
+}
+
+void facetd_cgroups_clean(const struct facetd_cgroups *groups)
+{
+	for (int i = 0; i < FACETD_CONTROLLERS; i++)
+		if (groups->places[i].path[0])
+			clean_place(groups, groups->places[i].path);
+}

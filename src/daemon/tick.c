@@ -1,0 +1,459 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* tick.c - the arbiter at work: sees who wants to run and who ran, and opens and closes gates. */
+#include <errno.h>
+#include <signal.h>
+#include <sys/uio.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "daemon/arbitrated.h"
+#include "daemon/process.h"
+
+#define LOG_AREA "arbiter"
+
+#define MS 1000000ULL
+
+/*
+ * What a tick costs decides how often there is one: so many vGPUs that each takes long cannot make
+ * the arbiter take more than 1/120 of a core, within the bounds below.
+ */
+enum {
+	TICK_NS = 4000000,
+	MIN_TICK_NS = 1000000,
+	MAX_TICK_NS = 30000000, /* and a gate is closed for 50 ms at a time */
+	COST_FACTOR = 120,
+	PROLONG_NS = 15000000, /* a closed gate is closed again after so long */
+	READ_NS = 100000000,   /* everybody's meter is read that often at least */
+	IDLE_NS = 20000000,    /* the same for idle cores */
+	LINGER_NS = 50000000,  /* nothing to decide for so long: to sleep */
+	WATCH_NS = 1000000000, /* asleep, but somebody works: hangs are still looked for */
+	SAMPLE_NS = 1000000000,
+	BUSY_PERCENT = 25, /* of one EU: who uses that much wants to run, whatever it says */
+};
+
+uint64_t facetd_now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+static uint64_t thread_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+static bool says_backlogged(const struct facetd_arbitrated *member)
+{
+	return member->page && member->worker &&
+	       __atomic_load_n(&member->page->backlog, __ATOMIC_SEQ_CST) > 0;
+}
+
+static void set_ring(struct facetd_arbitrated *member, bool ring)
+{
+	if (member->page)
+		__atomic_store_n(&member->page->ring, ring, __ATOMIC_SEQ_CST);
+}
+
+/* --- what a vGPU used --- */
+
+static void take_sample(struct facetd_arbitrated *member, uint64_t now)
+{
+	if (now - member->samples[1].at_ns < SAMPLE_NS)
+		return;
+	member->samples[0] = member->samples[1];
+	member->samples[1] = (struct facetd_sample){ now, member->used_ns };
+}
+
+void facetd_tick_read(struct facetd_arbitrated *member, uint64_t now)
+{
+	uint64_t used = facetd_meter_read(&member->meter), passed = now - member->read_ns;
+	uint64_t more = used - member->used_ns;
+
+	member->gpu->used_ns += more;
+	/* All that time it said that it had nothing to do. */
+	member->busy =
+		!member->running && passed >= READ_NS && more / (passed / 100) >= BUSY_PERCENT;
+	member->used_ns = used;
+	member->read_ns = now;
+	member->running = false;
+	take_sample(member, now);
+}
+
+/* Who was closed and is closed cannot have used anything, nor who has nothing to do. */
+static void look_at(struct facetd_arbitrated *member, uint64_t now)
+{
+	bool says = says_backlogged(member) || member->rang;
+
+	member->rang = false;
+	member->running |= says && !member->closed;
+	if (member->running || now - member->read_ns >= READ_NS)
+		facetd_tick_read(member, now);
+	member->running = says && !member->closed;
+	member->wants = member->worker && (says || member->busy);
+	facet_member_observe(member->member, now, member->used_ns - member->base_ns, member->wants);
+}
+
+static void look_for_idle(struct facetd_arbitrated_gpu *gpu, uint64_t now)
+{
+	uint64_t idle = 0, passed = now - gpu->idle_read_ns;
+
+	if (passed < IDLE_NS)
+		return;
+	if (gpu->soft) {
+		idle = facetd_idle_read(&gpu->idle, &gpu->arbitration->cores);
+	} else if (gpu->idle_read_ns) {
+		/* What our vGPUs did not use; others may have. */
+		uint64_t all = passed * gpu->eus;
+		uint64_t used = gpu->used_ns - gpu->idle_used_ns;
+
+		idle = gpu->idle_ns + (all > used ? all - used : 0);
+	}
+	gpu->idle_used_ns = gpu->used_ns;
+	gpu->idle_read_ns = now;
+	if (idle > gpu->idle_ns)
+		gpu->idle_ns = idle;
+	facet_arbiter_observe_idle(gpu->arbiter, now, gpu->idle_ns);
+}
+
+/* --- hangs --- */
+
+static void kill_hung(struct facetd_arbitrated *member)
+{
+	const struct facetd_vgpu *vgpu = member->vgpu;
+
+	log_warn("%s: a job used the GPU for more than %u ms: facet-vgpu %d is ended",
+		 vgpu->record.name, vgpu->record.limits.hang_ms, (int)vgpu->record.pid);
+	member->hung = true;
+	member->hangs++;
+	if (facetd_process_kill(member->worker_pidfd, SIGKILL))
+		facetd_process_kill(vgpu->pidfd, SIGKILL);
+}
+
+/* What its process used while the oldest job stayed the same, that job used. */
+static void look_for_hang(struct facetd_arbitrated *member)
+{
+	uint64_t limit = member->vgpu->record.limits.hang_ms * MS, started;
+
+	if (!member->page || !member->worker || member->hung)
+		return;
+	started = __atomic_load_n(&member->page->job_started_ns, __ATOMIC_SEQ_CST);
+	if (started != member->job_started_ns) {
+		member->job_started_ns = started;
+		member->job_base_ns = member->used_ns;
+	} else if (started && limit && member->used_ns - member->job_base_ns > limit) {
+		kill_hung(member);
+	}
+}
+
+/* --- gates --- */
+
+static void close_gate(struct facetd_arbitrated *member, uint64_t now)
+{
+	member->closed = true;
+	member->closed_ns = now;
+	if (member->page)
+		facet_share_set_open(member->page, false, now);
+}
+
+static void open_gate(struct facetd_arbitrated *member, uint64_t now)
+{
+	member->closed = false;
+	if (member->page)
+		facet_share_set_open(member->page, true, now);
+}
+
+static void on_change(struct facet_member *policy_member, bool open)
+{
+	struct facetd_arbitrated *member = facet_member_owner(policy_member);
+	uint64_t now = facetd_now_ns();
+
+	if (open)
+		open_gate(member, now);
+	else
+		close_gate(member, now);
+}
+
+static void beat(struct facetd_arbitrated *member, uint64_t now)
+{
+	bool open = facet_member_open(member->member);
+
+	if (member->page)
+		facet_share_beat(member->page, now);
+	if (open && member->closed)
+		open_gate(member, now);
+	else if (!open && (!member->closed || now - member->closed_ns >= PROLONG_NS))
+		close_gate(member, now);
+}
+
+/* --- sleeping and waking --- */
+
+static int set_timer(struct facetd_arbitrated_gpu *gpu, uint64_t at_ns);
+
+/* Its other owner can take the flag O_NONBLOCK away: this read does not rely on it. */
+static void drain(int doorbell_fd)
+{
+	uint64_t count;
+	struct iovec iov = { .iov_base = &count, .iov_len = sizeof(count) };
+
+	if (preadv2(doorbell_fd, &iov, 1, -1, RWF_NOWAIT) < 0 && errno != EAGAIN)
+		log_debug("doorbell: %m");
+}
+
+static void set_bells(struct facetd_arbitrated_gpu *gpu, int enabled)
+{
+	struct facet_list *link;
+
+	facet_list_for_each(link, &gpu->members)
+	{
+		struct facetd_arbitrated *member =
+			facet_container_of(link, struct facetd_arbitrated, link);
+
+		/* A ring from before is no news. */
+		if (enabled && member->bell)
+			drain(member->doorbell_fd);
+		if (member->bell)
+			sd_event_source_set_enabled(member->bell, enabled);
+	}
+}
+
+/* All bells are asked for, but the one of who works alone; false: somebody began meanwhile. */
+static bool ask_to_be_woken(struct facetd_arbitrated_gpu *gpu, const struct facetd_arbitrated *lone)
+{
+	struct facet_list *link;
+	bool quiet = true;
+
+	set_bells(gpu, SD_EVENT_ON);
+	facet_list_for_each(link, &gpu->members)
+	{
+		struct facetd_arbitrated *member =
+			facet_container_of(link, struct facetd_arbitrated, link);
+
+		set_ring(member, member != lone);
+		/* After asking: from now on it rings. */
+		quiet &= member == lone || !says_backlogged(member);
+	}
+	return quiet;
+}
+
+static void stop_asking(struct facetd_arbitrated_gpu *gpu)
+{
+	struct facet_list *link;
+
+	facet_list_for_each(link, &gpu->members)
+		set_ring(facet_container_of(link, struct facetd_arbitrated, link), false);
+	set_bells(gpu, SD_EVENT_OFF);
+}
+
+static struct facetd_arbitrated *who_wants(const struct facetd_arbitrated_gpu *gpu,
+					   unsigned int *ret_count)
+{
+	struct facetd_arbitrated *found = NULL, *member;
+	struct facet_list *link;
+
+	*ret_count = 0;
+	facet_list_for_each(link, &gpu->members)
+	{
+		member = facet_container_of(link, struct facetd_arbitrated, link);
+		if (member->wants) {
+			found = member;
+			++*ret_count;
+		}
+	}
+	return found;
+}
+
+/* The next look of one that sleeps: for hangs, and for those who cannot ring. */
+static uint64_t next_watch(const struct facetd_arbitrated_gpu *gpu, uint64_t now, bool lone)
+{
+	struct facet_list *link;
+
+	facet_list_for_each(link, &gpu->members)
+	{
+		struct facetd_arbitrated *member =
+			facet_container_of(link, struct facetd_arbitrated, link);
+
+		if (member->worker && !member->bell)
+			return now + READ_NS;
+	}
+	return lone ? now + WATCH_NS : UINT64_MAX;
+}
+
+static bool go_to_sleep(struct facetd_arbitrated_gpu *gpu, uint64_t now)
+{
+	unsigned int count;
+	struct facetd_arbitrated *lone = who_wants(gpu, &count);
+	struct facet_list *link;
+
+	if (count > 1 || !ask_to_be_woken(gpu, lone)) {
+		stop_asking(gpu);
+		return false;
+	}
+	facet_list_for_each(link, &gpu->members)
+	{
+		struct facetd_arbitrated *member =
+			facet_container_of(link, struct facetd_arbitrated, link);
+
+		member->closed = false;
+		member->running = true; /* as far as we shall know */
+		if (member->page)
+			facet_share_beat(member->page, 0);
+	}
+	gpu->awake = false;
+	gpu->slept_ns = now;
+	set_timer(gpu, next_watch(gpu, now, lone));
+	return true;
+}
+
+/* --- the tick --- */
+
+static void look_at_all(struct facetd_arbitrated_gpu *gpu, uint64_t now)
+{
+	struct facet_list *link;
+
+	facet_list_for_each(link, &gpu->members)
+	{
+		struct facetd_arbitrated *member =
+			facet_container_of(link, struct facetd_arbitrated, link);
+
+		look_at(member, now);
+		look_for_hang(member);
+	}
+	look_for_idle(gpu, now);
+}
+
+static void beat_all(struct facetd_arbitrated_gpu *gpu, uint64_t now)
+{
+	struct facet_list *link;
+
+	facet_list_for_each(link, &gpu->members)
+		beat(facet_container_of(link, struct facetd_arbitrated, link), now);
+}
+
+static uint64_t next_tick(const struct facetd_arbitrated_gpu *gpu, uint64_t now, uint64_t wanted)
+{
+	uint64_t least = gpu->tick_cost_ns * COST_FACTOR, most = TICK_NS;
+
+	least = least < MIN_TICK_NS ? MIN_TICK_NS : least > MAX_TICK_NS ? MAX_TICK_NS : least;
+	most = most < least ? least : most;
+	if (wanted < now + least)
+		return now + least;
+	return wanted > now + most ? now + most : wanted;
+}
+
+/*
+ * All since the end of the tick before, what the event loop and the kernel do for a tick included;
+ * after a sleep just this one.
+ */
+static void account(struct facetd_arbitrated_gpu *gpu, uint64_t began_ns)
+{
+	uint64_t now = thread_ns(), cost = now - (gpu->ended_ns ? gpu->ended_ns : began_ns);
+
+	gpu->ended_ns = gpu->awake ? now : 0;
+	gpu->ticks++;
+	gpu->cost_ns += cost;
+	gpu->tick_cost_ns = (gpu->tick_cost_ns * 7 + cost) / 8;
+}
+
+/* False: there is nothing to decide, and it has been so for a while. */
+static bool decide(struct facetd_arbitrated_gpu *gpu, uint64_t now, uint64_t *ret_next_ns)
+{
+	facet_arbiter_step(gpu->arbiter, now, on_change, ret_next_ns);
+	if (*ret_next_ns != UINT64_MAX) {
+		gpu->quiet_since_ns = 0;
+		return true;
+	}
+	if (!gpu->quiet_since_ns)
+		gpu->quiet_since_ns = now;
+	return now - gpu->quiet_since_ns < LINGER_NS;
+}
+
+/* Woken by a bell or by the watch, a lone worker is no reason to stay up. */
+static void tick(struct facetd_arbitrated_gpu *gpu)
+{
+	uint64_t began = thread_ns(), now = facetd_now_ns(), next;
+	bool was_awake = gpu->awake, up;
+
+	gpu->awake = true;
+	if (!was_awake)
+		gpu->quiet_since_ns = 0;
+	look_at_all(gpu, now);
+	up = decide(gpu, now, &next);
+	if (!was_awake && next == UINT64_MAX)
+		up = false;
+	if (up || !go_to_sleep(gpu, now)) {
+		if (!was_awake)
+			stop_asking(gpu);
+		beat_all(gpu, now);
+		set_timer(gpu, next_tick(gpu, now, next));
+	}
+	account(gpu, began);
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	tick(userdata);
+	return 0;
+}
+
+static int set_timer(struct facetd_arbitrated_gpu *gpu, uint64_t at_ns)
+{
+	int r;
+
+	if (!gpu->timer) {
+		if (at_ns == UINT64_MAX)
+			return 0;
+		return sd_event_add_time(gpu->arbitration->daemon->event, &gpu->timer,
+					 CLOCK_MONOTONIC, at_ns / 1000, 1, on_timer, gpu);
+	}
+	if (at_ns == UINT64_MAX)
+		return sd_event_source_set_enabled(gpu->timer, SD_EVENT_OFF);
+	r = sd_event_source_set_time(gpu->timer, at_ns / 1000);
+	return r < 0 ? r : sd_event_source_set_enabled(gpu->timer, SD_EVENT_ONESHOT);
+}
+
+/* Bells are heard once a tick at most: a process that rings all the time only wakes us so often. */
+int facetd_tick_bell(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	struct facetd_arbitrated *member = userdata;
+	struct facetd_arbitrated_gpu *gpu = member->gpu;
+	uint64_t now = facetd_now_ns();
+
+	uint64_t earliest = gpu->slept_ns + TICK_NS;
+
+	member->rang = true;
+	sd_event_source_set_enabled(source, SD_EVENT_OFF);
+	if (!gpu->awake)
+		set_timer(gpu, now > earliest ? now : earliest);
+	return 0;
+}
+
+void facetd_tick_changed(struct facetd_arbitrated_gpu *gpu)
+{
+	struct facet_list *link;
+
+	facet_list_for_each(link, &gpu->members)
+	{
+		struct facetd_arbitrated *member =
+			facet_container_of(link, struct facetd_arbitrated, link);
+
+		if (!member->page)
+			continue;
+		__atomic_store_n(&member->page->share_ppm,
+				 facet_member_entitled_ppm(member->member), __ATOMIC_SEQ_CST);
+		__atomic_store_n(&member->page->eus, gpu->eus, __ATOMIC_SEQ_CST);
+		__atomic_store_n(&member->page->hang_ms, member->vgpu->record.limits.hang_ms,
+				 __ATOMIC_SEQ_CST);
+	}
+	set_timer(gpu, gpu->count ? facetd_now_ns() : UINT64_MAX);
+}
+
+void facetd_tick_stop(struct facetd_arbitrated_gpu *gpu)
+{
+	gpu->timer = sd_event_source_disable_unref(gpu->timer);
+	gpu->awake = false;
+}
