@@ -114,6 +114,8 @@ void facetd_tick_read(struct facetd_arbitrated *member, uint64_t now_ns);
 
 /* A new process: it is moved where it belongs, and the kernel is told its limits. */
 void facetd_backing_start(struct facetd_arbitrated *member);
+/* It has ended: by the kernel? */
+void facetd_backing_stop(struct facetd_arbitrated *member);
 /* Other limits. */
 void facetd_backing_apply(struct facetd_arbitrated *member);
 /* The same for all of a GPU whose cores depend on others' exclusive ones. */

@@ -451,6 +451,7 @@ static void part_from_worker(struct facetd_arbitrated *member)
 	facetd_tick_read(member, facetd_now_ns());
 	facetd_meter_stop(&member->meter);
 	member->worker = member->keeper = 0;
+	facetd_backing_stop(member);
 	close_fd(&member->worker_pidfd);
 	member->running = member->busy = member->wants = false;
 	member->job_started_ns = 0;

@@ -2,6 +2,7 @@
 /* arbitration_test.c - admission; and the arbiter over processes that do nothing but spin. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/futex.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -12,7 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -353,20 +356,28 @@ static void test_policies(void **state)
 
 /* --- at work --- */
 
+static uint64_t used_ms(struct place *place, int i)
+{
+	struct facetd_usage usage;
+
+	facetd_arbitration_usage(place->vgpus[i], &usage);
+	return usage.used_ns / 1000000;
+}
+
+/* Of what both use from now on, until that is so much: however long it takes. */
 static double part_of_first(struct place *place, uint64_t ms)
 {
-	struct facetd_usage before[2], after[2];
-	double used[2];
+	uint64_t before[2] = { used_ms(place, 0), used_ms(place, 1) }, used[2];
+	uint64_t until = facetd_now_ns() + 90000000000;
 
-	for (int i = 0; i < 2; i++)
-		facetd_arbitration_usage(place->vgpus[i], &before[i]);
-	run_for(place, ms);
-	for (int i = 0; i < 2; i++) {
-		facetd_arbitration_usage(place->vgpus[i], &after[i]);
-		used[i] = (double)(after[i].used_ns - before[i].used_ns);
-	}
-	print_message("used %.0f ms and %.0f ms\n", used[0] / 1e6, used[1] / 1e6);
-	return used[0] / (used[0] + used[1]);
+	do {
+		run_for(place, 100);
+		used[0] = used_ms(place, 0) - before[0];
+		used[1] = used_ms(place, 1) - before[1];
+		assert_true(facetd_now_ns() < until);
+	} while (used[0] + used[1] < ms);
+	print_message("# used %d ms and %d ms\n", (int)used[0], (int)used[1]);
+	return (double)used[0] / (double)(used[0] + used[1]);
 }
 
 static bool arbitrating(struct place *place)
@@ -395,9 +406,9 @@ static void test_shares(void **state)
 	start(place->vgpus[0], spin);
 	start(place->vgpus[1], spin);
 	run_until(place, arbitrating);
-	run_for(place, 500);
+	part_of_first(place, 200);
 	/* Loose: this tells that it works at all; tests/bench/shares tells how well. */
-	part = part_of_first(place, 2000);
+	part = part_of_first(place, 1000);
 	assert_true(part > 0.65 && part < 0.85);
 	facetd_arbitration_usage(place->vgpus[1], &usage);
 	assert_string_equal(usage.meter, "cpu-clock");
@@ -409,12 +420,12 @@ static void test_shares(void **state)
 	/* The other way round, at once. */
 	limits.share.weight = 900;
 	assert_int_equal(facetd_arbitration_set(place->vgpus[1], &limits, &err), 0);
-	run_for(place, 500);
-	part = part_of_first(place, 2000);
+	part_of_first(place, 200);
+	part = part_of_first(place, 1000);
 	assert_true(part > 0.15 && part < 0.35);
 	for (unsigned int i = 0; facetd_arbitration_enforcement(place->vgpus[1], i, &enforcement);
 	     i++) {
-		print_message("%s: %s: %s\n", enforcement.what,
+		print_message("# %s: %s: %s\n", enforcement.what,
 			      facetd_enforcer_name(enforcement.who), enforcement.why);
 		assert_int_not_equal(enforcement.who, FACETD_BY_HARDWARE);
 		if (strcmp(enforcement.what, "share") == 0)
@@ -440,7 +451,7 @@ static void test_cap(void **state)
 	run_for(place, 1500);
 	facetd_arbitration_usage(place->vgpus[0], &after);
 	part = (double)(after.used_ns - before.used_ns) / (double)(facetd_now_ns() - began);
-	print_message("capped to 20 %%: %.1f %%\n", part * 100);
+	print_message("# capped to 20 %%: %.1f %%\n", part * 100);
 	assert_true(part < 0.23);
 }
 
@@ -586,6 +597,99 @@ static void test_taken_back(void **state)
 	facet_share_unmap(page);
 }
 
+/* --- what the kernel is told --- */
+
+static void put(const struct place *place, const char *file, const char *text)
+{
+	char path[PATH_MAX];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", place->path, file);
+	if (!text) {
+		assert_int_equal(mkdir(path, 0700), 0);
+		return;
+	}
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+static uint64_t number_in(const struct place *place, const char *file)
+{
+	char path[PATH_MAX];
+	long long number = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", place->path, file);
+	f = fopen(path, "r");
+	assert_non_null(f);
+	assert_int_equal(fscanf(f, "%lld", &number), 1);
+	fclose(f);
+	return (uint64_t)number;
+}
+
+static const char *why(struct facetd_vgpu *vgpu, const char *what)
+{
+	static struct facetd_enforcement enforcement;
+
+	for (unsigned int i = 0; facetd_arbitration_enforcement(vgpu, i, &enforcement); i++)
+		if (strcmp(enforcement.what, what) == 0)
+			return enforcement.why;
+	return "";
+}
+
+static void make_groups(struct place *place)
+{
+	put(place, "cpu", NULL);
+	put(place, "cpu/facet-test-v0", NULL);
+	put(place, "cpu/facet-test-v0/cgroup.procs", "");
+	put(place, "cpu/facet-test-v0/cpu.cfs_quota_us", "");
+	put(place, "cpu/facet-test-v0/cpu.cfs_period_us", "");
+	put(place, "memory", NULL);
+	put(place, "memory/facet-test-v0", NULL);
+	put(place, "memory/facet-test-v0/cgroup.procs", "");
+	put(place, "memory/facet-test-v0/memory.limit_in_bytes", "");
+	put(place, "memory/facet-test-v0/memory.usage_in_bytes", "0");
+}
+
+static void test_backing(void **state)
+{
+	struct facetd_limits limits = with_eus("", false);
+	struct place *place = *state;
+	struct facetd_vgpu *vgpu;
+	char command[64];
+	int ram;
+
+	make_groups(place);
+	facetd_cgroups_init(&place->daemon.arbitration->cgroups, place->daemon.dir.fd,
+			    "2:memory:/\n1:cpu:/\n", "test");
+	limits.share.cap_ppm = 300000;
+	vgpu = attach(place, &limits);
+	start(vgpu, rest);
+	assert_int_equal(number_in(place, "cpu/facet-test-v0/cgroup.procs"), vgpu->record.pid);
+	/* 32 % of one core, in each 20 ms. */
+	assert_int_equal(number_in(place, "cpu/facet-test-v0/cpu.cfs_quota_us"), 6400);
+	assert_non_null(strstr(why(vgpu, "cap"), "32.0 %"));
+	/* The guest's memory is not known: whoever touches it first must not be ended for it. */
+	assert_int_equal(number_in(place, "memory/facet-test-v0/memory.limit_in_bytes"), -1);
+	ram = memfd_create("ram", MFD_CLOEXEC);
+	assert_int_equal(ftruncate(ram, 3ULL << 30), 0);
+	hold(vgpu, "memory0", ram);
+	facetd_arbitration_started(vgpu);
+	assert_int_equal(number_in(place, "memory/facet-test-v0/memory.limit_in_bytes"),
+			 (3ULL << 30) + (384ULL << 20) + limits.vram_bytes);
+	assert_non_null(strstr(why(vgpu, "memory"), "3072 of them for the guest"));
+	/* Without a cap the quota goes, and the vGPU's account says so. */
+	limits.share.cap_ppm = FACET_SHARE_ALL;
+	put(place, "cpu/facet-test-v0/cpu.cfs_quota_us", "");
+	assert_int_equal(facetd_arbitration_set(vgpu, &limits, NULL), 0);
+	assert_int_equal(number_in(place, "cpu/facet-test-v0/cpu.cfs_quota_us"), -1);
+	assert_string_equal(why(vgpu, "cap"), "");
+	snprintf(command, sizeof(command), "rm -r %s/*", place->path);
+	assert_int_equal(system(command), 0);
+}
+
 /* Its cost is bounded whatever the number: each tick decides when the next may be. */
 static void test_many(void **state)
 {
@@ -611,7 +715,7 @@ static void test_many(void **state)
 		(double)(cpu[1].tv_nsec - cpu[0].tv_nsec)) /
 	       (double)passed;
 	print_message(
-		"%d vGPUs: %.2f %% of a core, %.0f ticks/s, %.1f us each by its own account\n",
+		"# %d vGPUs: %.2f %% of a core, %.0f ticks/s, %.1f us each by its own account\n",
 		MANY, cost * 100, (double)(gpu->ticks - ticks) * 1e9 / (double)passed,
 		(double)gpu->tick_cost_ns / 1e3);
 	assert_true(gpu->ticks > ticks);
@@ -629,6 +733,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_sleep, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_hang, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_taken_back, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_backing, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_many, set_up, tear_down),
 	};
 

@@ -184,6 +184,18 @@ void facetd_backing_start(struct facetd_arbitrated *member)
 	facetd_backing_apply(member);
 }
 
+void facetd_backing_stop(struct facetd_arbitrated *member)
+{
+	uint64_t kills = facetd_cgroup_oom_kills(groups_of(member), name_of(member));
+
+	if (kills > member->oom_kills)
+		log_warn("%s: the kernel ended its process, at the limit of %llu MiB of its "
+			 "control group",
+			 name_of(member), (unsigned long long)member->memory_limit >> 20);
+	member->oom_kills = kills;
+	member->memory_limit = 0;
+}
+
 void facetd_backing_apply(struct facetd_arbitrated *member)
 {
 	apply_quota(member);

@@ -121,6 +121,21 @@ static void find_v1(struct facetd_cgroups *groups, enum facetd_controller contro
 	check_writable(groups->root_fd, place);
 }
 
+/*
+ * The kernel may still allow cpu there, which is one for threads, too: but then no process can be
+ * put below. Only the root group, which has no type, is different.
+ */
+static bool has_processes(int root_fd, const char *base)
+{
+	char path[PATH_MAX], text[32];
+
+	snprintf(path, sizeof(path), "%.4000s/cgroup.type", base);
+	if (faccessat(root_fd, path, F_OK, 0) < 0)
+		return false;
+	snprintf(path, sizeof(path), "%.4000s/cgroup.procs", base);
+	return read_file(root_fd, path, text, sizeof(text)) == 0 && text[0];
+}
+
 /* May groups below @base have this controller? The kernel is asked, by switching it on. */
 static void enable_v2(struct facetd_cgroups *groups, enum facetd_controller controller,
 		      const char *base)
@@ -138,6 +153,8 @@ static void enable_v2(struct facetd_cgroups *groups, enum facetd_controller cont
 	}
 	snprintf(path, sizeof(path), "%.4000s/cgroup.subtree_control", base);
 	r = read_file(groups->root_fd, path, text, sizeof(text));
+	if (!r && has_processes(groups->root_fd, base))
+		r = -EBUSY;
 	if (!r && !has_word(text, names[controller], " \n"))
 		r = write_file(groups->root_fd, path, "+%s", names[controller]);
 	if (r == -EBUSY)

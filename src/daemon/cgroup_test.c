@@ -169,6 +169,14 @@ static void test_v2(void **state)
 	assert_int_equal(facetd_cgroup_put(&groups, FACETD_CPU, "a", 77, &err), 0);
 	assert_int_equal(facetd_cgroup_limit_cpu(&groups, "a", 6400, 20000, &err), 0);
 	assert_content(tree, "s/facet-id-a/cpu.max", "6400 20000");
+	/* One that has processes cannot have children that are given anything. */
+	put(tree, "s/cgroup.subtree_control", "pids\n");
+	put(tree, "s/cgroup.type", "domain\n");
+	put(tree, "s/cgroup.procs", "5\n");
+	facetd_cgroups_init(&groups, tree->fd, "0::/s/facetd\n", "id");
+	assert_non_null(strstr(facetd_cgroups_why(&groups, FACETD_CPU), "processes of its own"));
+	assert_content(tree, "s/cgroup.subtree_control", "pids");
+	put(tree, "s/cgroup.procs", "");
 	/* Switched on already; a memory limit that would end the process is not set. */
 	put(tree, "s/cgroup.controllers", "cpu memory\n");
 	put(tree, "s/cgroup.subtree_control", "cpu memory\n");

@@ -286,6 +286,62 @@ class DaemonTest(DaemonCase):
         self.assertIn("while facetd was away", now["reason"])
         self.assertEqual((now["width"], now["created"]), (one["width"], one["created"]))
 
+    def test_share_outlives_facetd(self):
+        """The page that a vGPU shares with facetd, and its bell, come back from its process."""
+        self.create("left")
+        control = str(self.run_dir / "left" / "control.sock")
+        names = vgpu.varlink(control, "io.facet.vgpu.Handover")["fds"]
+        self.assertLessEqual({"share", "doorbell"}, set(names))
+        self.assertGreaterEqual(self.shared_pages(), 1)
+        self.stop(signal.SIGKILL)
+        self.start()
+        wait_until(self.shared_pages, "the page to come back")
+        self.assertEqual(vgpu.varlink(control, "io.facet.vgpu.Handover")["fds"], names)
+
+    def shared_pages(self):
+        """Mapped by facetd."""
+        maps = pathlib.Path(f"/proc/{self.daemon.pid}/maps").read_text(encoding="ascii")
+        return maps.count("memfd:facet-share")
+
+    def test_memory_is_admitted(self):
+        """The sum of quotas is not more than there is, unless that is wanted."""
+        self.stop()
+        self.start("--vram", "1G")
+        self.create("one")
+        self.create("two", "--vram", "256M")
+        self.fails(1, "three|512 MiB|1024 MiB|256 MiB are left|--overcommit", "create", "three")
+        self.assertEqual([v["name"] for v in self.listing()], ["one", "two"])
+        self.create("three", "--vram", "256M")
+        # Those that are there stay, also when another facetd counts less.
+        self.stop()
+        self.start("--vram", "512M", "--overcommit")
+        self.create("four")
+        self.assertEqual(len(self.listing()), 4)
+        for wrong in ("x", "1", "1Q", "-1G", "99999999999999G"):
+            done = subprocess.run([FACETD, "--vram", wrong], capture_output=True, text=True,
+                                  check=False, timeout=vgpu.PATIENCE_S)
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn("--vram", done.stderr)
+
+    def test_control_groups(self):
+        """Where the kernel lets us: the worker is in a group of its vGPU, which goes with it."""
+        one = self.create("left")
+        if "no kernel limits behind ours" in self.daemon_log():
+            self.skipTest("no control groups can be made here")
+        worker = (children(one["pid"]) or [one["pid"]])[0]
+        groups = pathlib.Path(f"/proc/{worker}/cgroup").read_text(encoding="ascii")
+        mine = [line for line in groups.splitlines() if re.search(r"/facet-\w+-left$", line)]
+        self.assertEqual(len(mine), 1, groups)
+        _, controllers, path = mine[0].split(":", 2)
+        place = pathlib.Path("/sys/fs/cgroup") / controllers / path[1:]
+        self.assertEqual((place / "cgroup.procs").read_text().split(), [str(worker)])
+        # A facetd that ends leaves it; the next one keeps it.
+        self.stop(signal.SIGKILL)
+        self.start()
+        self.assertTrue(place.is_dir())
+        self.works("rm", "left")
+        self.assertFalse(place.exists())
+
     def test_creation_cut_short(self):
         """A folder without a record is no vGPU and takes no name."""
         self.stop(signal.SIGKILL)
