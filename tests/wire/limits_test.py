@@ -257,8 +257,11 @@ class LimitsTest(DaemonCase):
             self.assertEqual(monitor.next()[:3], ("present", "a", "idle"))
             self.assertEqual(monitor.next()[0], "ready")
             one = self.create("b", "--vram", "16M")
-            self.assertEqual(monitor.next()[:2], ("added", "b"))
-            monitor.until("state", "b", "idle")
+            added = monitor.next()
+            self.assertEqual(added[:2], ("added", "b"))
+            # Where all is quick it is up before anybody is told.
+            if added[2] != "idle":
+                monitor.until("state", "b", "idle")
             self.works("set", "b", "--weight", "3")
             self.assertEqual(monitor.next()[:2], ("limits", "b"))
             front = vgpu.FrontEnd.connect(one["socket"])
