@@ -73,6 +73,12 @@ def style(check):
     check.stream("style", popen([REPO / "scripts" / "check-style"]))
 
 
+def abi(check):
+    """libfacet against the ABI that was promised, and proof that a breach is noticed."""
+    check.stream("abi", popen([REPO / "scripts" / "check-abi"]))
+    check.stream("abi", popen([REPO / "scripts" / "check-abi", "--self-test"]))
+
+
 def popen(argv, **env):
     return subprocess.Popen(list(map(str, argv)), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                             stderr=subprocess.STDOUT, text=True, errors="replace", cwd=REPO,
@@ -201,7 +207,7 @@ def debian_13(check):
     check.stream("debian13", popen(debian13.command(argv, mount_point)))
 
 
-SUITES = {"style": style, "unit": unit, "flow": flow, "wire": wire, "fuzz": fuzz,
+SUITES = {"style": style, "abi": abi, "unit": unit, "flow": flow, "wire": wire, "fuzz": fuzz,
           "integration": integration, "debian13": debian_13}
 
 

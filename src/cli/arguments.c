@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/units.h"
 #include "cli/cli.h"
 
 static void say(const struct cli *cli, const char *fmt, va_list args)
@@ -51,27 +52,14 @@ const char *cli_value(const struct cli *cli, const char *option)
 	return cli->values[o - cli->verb->options];
 }
 
-/* A decimal number at the beginning of *@text, which moves behind it. */
-static bool read_number(const char **text, uint64_t *ret)
-{
-	char *end;
-
-	if (**text < '0' || **text > '9')
-		return false;
-	errno = 0;
-	*ret = strtoull(*text, &end, 10);
-	*text = end;
-	return errno == 0;
-}
-
 int cli_number(const struct cli *cli, const char *option, uint32_t min, uint32_t max, uint32_t *ret)
 {
-	const char *value = cli_value(cli, option), *p = value;
+	const char *value = cli_value(cli, option);
 	uint64_t number;
 
 	if (!value)
 		return 0;
-	if (!read_number(&p, &number) || *p || number < min || number > max)
+	if (facet_units_number(value, min, max, &number))
 		return cli_wrong(cli, "--%s %s: must be a number from %u to %u", option, value, min,
 				 max);
 	*ret = (uint32_t)number;
@@ -80,43 +68,49 @@ int cli_number(const struct cli *cli, const char *option, uint32_t min, uint32_t
 
 int cli_size(const struct cli *cli, const char *option, uint32_t *ret_width, uint32_t *ret_height)
 {
-	const char *value = cli_value(cli, option), *p = value;
-	uint64_t width, height;
+	const char *value = cli_value(cli, option);
 
-	if (!value)
-		return 0;
-	if (!read_number(&p, &width) || *p++ != 'x' || !read_number(&p, &height) || *p || !width ||
-	    !height || width > 16384 || height > 16384)
+	if (value && facet_units_size(value, ret_width, ret_height))
 		return cli_wrong(cli, "--%s %s: must be WIDTHxHEIGHT in pixels, 64x64 to 8192x8192",
 				 option, value);
-	*ret_width = (uint32_t)width;
-	*ret_height = (uint32_t)height;
 	return 0;
 }
 
 int cli_bytes(const struct cli *cli, const char *option, uint64_t *ret)
 {
-	static const char units[] = "KMGT";
-	const char *value = cli_value(cli, option), *p = value, *unit;
-	uint64_t number;
-	int shift = 0;
+	const char *value = cli_value(cli, option);
 
-	if (!value)
-		return 0;
-	if (!read_number(&p, &number) || !number)
-		goto wrong;
-	unit = *p ? strchr(units, *p) : NULL;
-	if (unit) {
-		shift = 10 * (int)(unit - units + 1);
-		p++;
-	}
-	if (*p || number > (uint64_t)INT64_MAX >> shift)
-		goto wrong;
-	*ret = number << shift;
+	if (value && facet_units_bytes(value, ret))
+		return cli_wrong(cli,
+				 "--%s %s: must be a number of bytes, or with K, M, G or T: 512M",
+				 option, value);
 	return 0;
-wrong:
-	return cli_wrong(cli, "--%s %s: must be a number of bytes, or with K, M, G or T: 512M",
-			 option, value);
+}
+
+int cli_percent(const struct cli *cli, const char *option, uint32_t *ret_ppm)
+{
+	const char *value = cli_value(cli, option);
+
+	if (value && facet_units_percent(value, ret_ppm))
+		return cli_wrong(cli,
+				 "--%s %s: must be a part of the GPU up to 100%%, such as 30 or "
+				 "12.5%%",
+				 option, value);
+	return 0;
+}
+
+int cli_hang(const struct cli *cli, uint32_t *ret_ms)
+{
+	const char *value = cli_value(cli, "hang");
+	double seconds = 0;
+
+	if (value && strcmp(value, "never") == 0)
+		*ret_ms = 0;
+	else if (value && cli_seconds(cli, "hang", &seconds))
+		return CLI_WRONG;
+	else if (value)
+		*ret_ms = (uint32_t)(seconds * 1000 + 0.5);
+	return 0;
 }
 
 int cli_seconds(const struct cli *cli, const char *option, double *ret)

@@ -10,8 +10,9 @@
 #include "facet/facet.h"
 
 enum {
-	CLI_MAX_OPTIONS = 12,
+	CLI_MAX_OPTIONS = 24,
 	CLI_MAX_ARGUMENTS = 64,
+	CLI_ALL_PPM = 1000000,
 	CLI_FAILED = 1, /* exit codes */
 	CLI_WRONG = 2,
 };
@@ -42,7 +43,7 @@ struct cli_verb {
 };
 
 extern const struct cli_verb cli_gpus, cli_create, cli_ls, cli_show, cli_rm, cli_screenshot,
-	cli_qemu_args, cli_restart, cli_set, cli_top, cli_version;
+	cli_qemu_args, cli_restart, cli_set, cli_top, cli_version, cli_types, cli_stats, cli_policy;
 
 /* --- arguments --- */
 
@@ -58,6 +59,9 @@ int cli_number(const struct cli *cli, const char *option, uint32_t min, uint32_t
 int cli_size(const struct cli *cli, const char *option, uint32_t *ret_width, uint32_t *ret_height);
 int cli_bytes(const struct cli *cli, const char *option, uint64_t *ret);
 int cli_seconds(const struct cli *cli, const char *option, double *ret);
+int cli_percent(const struct cli *cli, const char *option, uint32_t *ret_ppm);
+/* --hang: seconds, or "never", which is 0. */
+int cli_hang(const struct cli *cli, uint32_t *ret_ms);
 
 /* --- failures --- */
 
@@ -93,6 +97,11 @@ int cli_print_table(struct libscols_table *table);
 
 /* "512M": the largest unit that loses nothing worth knowing. */
 void cli_format_bytes(char *ret, size_t size, uint64_t bytes);
+
+/* "12.5%": as many digits as it takes, at most @digits behind the point. */
+void cli_format_percent(char *ret, size_t size, uint64_t ppm, int digits);
+/* What a vGPU or a type is to get: "25%", "10% to 30%", "weight 50". */
+void cli_format_share(char *ret, size_t size, const json_t *limits);
 
 /* Never NULL, never negative: "" and 0 for what is absent. */
 const char *cli_string(const json_t *object, const char *name);

@@ -7,6 +7,7 @@
 static int run(struct cli *cli)
 {
 	struct facet_create create = { .size = sizeof(create) };
+	uint32_t hang_ms = UINT32_MAX;
 	char *answer;
 	json_t *vgpu;
 	int r;
@@ -16,8 +17,20 @@ static int run(struct cli *cli)
 	create.mechanism = cli_value(cli, "mechanism");
 	if (cli_size(cli, "size", &create.width, &create.height) ||
 	    cli_number(cli, "outputs", 1, 16, &create.outputs) ||
-	    cli_bytes(cli, "vram", &create.vram_bytes))
+	    cli_bytes(cli, "vram", &create.vram_bytes) ||
+	    cli_number(cli, "weight", 1, 10000, &create.weight) ||
+	    cli_percent(cli, "cap", &create.cap_ppm) ||
+	    cli_percent(cli, "reservation", &create.reservation_ppm) || cli_hang(cli, &hang_ms))
 		return CLI_WRONG;
+	if (cli_value(cli, "cap") && !create.cap_ppm)
+		return cli_wrong(cli, "--cap 0: nothing could run: give more, such as 1%%");
+	create.type = cli_value(cli, "type");
+	create.eus = cli_value(cli, "eus");
+	if (hang_ms != UINT32_MAX)
+		create.hang_ms = hang_ms;
+	create.flags = (hang_ms == 0 ? FACET_CREATE_HANG_NEVER : 0) |
+		       (cli_value(cli, "eus-exclusive") ? FACET_CREATE_EUS_EXCLUSIVE : 0) |
+		       (cli_value(cli, "overcommit") ? FACET_CREATE_OVERCOMMIT : 0);
 	r = facet_create(cli->conn, &create, &answer);
 	if (r)
 		return cli_failed(cli, r);
@@ -44,7 +57,15 @@ const struct cli_verb cli_create = {
 		{ "mechanism", "NAME", "virgl (OpenGL) or 2d" },
 		{ "size", "WxH", "of the first output (1280x800)" },
 		{ "outputs", "N", "1 to 16 (1)" },
-		{ "vram", "SIZE", "host memory for the guest's resources (512M)" },
+		{ "type", "TYPE", "what it is made as (see `facet types`); options add to it" },
+		{ "weight", "W", "its part of the GPU against the others', 1 to 10000 (100)" },
+		{ "cap", "PERCENT", "never more of the GPU (100%)" },
+		{ "reservation", "PERCENT", "at least that of the GPU (0%)" },
+		{ "vram", "SIZE", "memory for the guest's resources (512M)" },
+		{ "eus", "LIST|N", "execution units: these (0-3,6), or that many (all)" },
+		{ "eus-exclusive", NULL, "no other vGPU runs on them" },
+		{ "hang", "S|never", "GPU time of one job after which it is reset (10)" },
+		{ "overcommit", NULL, "promise memory that the GPU does not have" },
 	},
 	.run = run,
 };

@@ -1,20 +1,45 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* gpus.c - facet gpus: what can execute guests' work, and by which mechanisms. */
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/cli.h"
 
 static const struct cli_column columns[] = {
-	{ "NAME" },      { "DRIVER" }, { "ADDRESS" }, { "VGPUS", true },
-	{ "MECHANISM" }, { "WORKS" },  { NULL },
+	{ "NAME" },
+	{ "DRIVER" },
+	{ "ADDRESS" },
+	{ "VGPUS", true },
+	{ "POLICY" },
+	{ "EUS", true },
+	{ "SHARE FREE", true },
+	{ "VRAM FREE", true },
+	{ "MECHANISM" },
+	{ "WORKS" },
+	{ NULL },
 };
+
+/* As people write it. */
+static void format_policy(char *ret, size_t size, const json_t *gpu)
+{
+	snprintf(ret, size, "%s", cli_string(gpu, "policy"));
+	for (; *ret; ret++)
+		if (*ret == '_')
+			*ret = '-';
+}
 
 static void add(struct libscols_table *table, const json_t *gpu)
 {
 	json_t *mechanism;
-	char vgpus[16];
+	char vgpus[16], policy[24], eus[16], share[16], vram[40], all[16];
 	size_t i;
 
+	format_policy(policy, sizeof(policy), gpu);
+	snprintf(eus, sizeof(eus), "%u", (unsigned int)cli_integer(gpu, "eus"));
+	cli_format_percent(share, sizeof(share), cli_integer(gpu, "share_free_ppm"), 1);
+	cli_format_bytes(vram, 16, cli_integer(gpu, "vram_free_bytes"));
+	cli_format_bytes(all, sizeof(all), cli_integer(gpu, "vram_bytes"));
+	snprintf(vram + strlen(vram), sizeof(vram) - strlen(vram), " of %s", all);
 	snprintf(vgpus, sizeof(vgpus), "%d", (int)cli_integer(gpu, "vgpus"));
 	json_array_foreach(json_object_get(gpu, "mechanisms"), i, mechanism)
 	{
@@ -28,7 +53,8 @@ static void add(struct libscols_table *table, const json_t *gpu)
 			(const char *const[]){
 				cli_string(gpu, "name"), cli_string(gpu, "driver"),
 				cli_string(gpu, "address")[0] ? cli_string(gpu, "address") : "-",
-				vgpus, cli_string(mechanism, "name"), text });
+				vgpus, policy, eus, share, vram, cli_string(mechanism, "name"),
+				text });
 	}
 }
 

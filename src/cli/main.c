@@ -6,8 +6,9 @@
 #include "cli/cli.h"
 
 static const struct cli_verb *const verbs[] = {
-	&cli_gpus,      &cli_create,  &cli_ls,  &cli_show, &cli_rm,      &cli_screenshot,
-	&cli_qemu_args, &cli_restart, &cli_set, &cli_top,  &cli_version, NULL,
+	&cli_gpus,       &cli_create,    &cli_ls,      &cli_show,    &cli_rm,
+	&cli_screenshot, &cli_qemu_args, &cli_restart, &cli_set,     &cli_top,
+	&cli_stats,      &cli_types,     &cli_policy,  &cli_version, NULL,
 };
 
 static void print_help(void)
@@ -29,10 +30,10 @@ static void print_verb_help(const struct cli_verb *verb)
 	for (const struct cli_option *o = verb->options; o->name; o++) {
 		snprintf(left, sizeof(left), "--%s%s%s", o->name, o->meta ? " " : "",
 			 o->meta ? o->meta : "");
-		printf("  %-18s %s\n", left, o->help);
+		printf("  %-20s %s\n", left, o->help);
 	}
-	puts("  --socket PATH      facetd's socket\n"
-	     "  --json             print JSON");
+	puts("  --socket PATH        facetd's socket\n"
+	     "  --json               print JSON");
 }
 
 static const struct cli_verb *find_verb(const char *name)
@@ -49,7 +50,7 @@ static const struct cli_verb *find_verb(const char *name)
 
 static int unknown_option(const struct cli *cli, const char *text)
 {
-	char known[300] = "--socket, --json, --help";
+	char known[500] = "--socket, --json, --help";
 
 	for (const struct cli_option *o = cli->verb ? cli->verb->options : NULL; o && o->name; o++)
 		snprintf(known + strlen(known), sizeof(known) - strlen(known), ", --%s", o->name);

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -96,6 +97,41 @@ void cli_format_bytes(char *ret, size_t size, uint64_t bytes)
 		snprintf(ret, size, "%.1f%c", number, units[unit]);
 	else
 		snprintf(ret, size, "%.0f%c", number, units[unit]);
+}
+
+void cli_format_percent(char *ret, size_t size, uint64_t ppm, int digits)
+{
+	size_t length;
+
+	snprintf(ret, size, "%.*f", digits, (double)ppm / 10000);
+	length = strlen(ret);
+	while (strchr(ret, '.') && (ret[length - 1] == '0' || ret[length - 1] == '.')) {
+		if (ret[--length] == '.')
+			size = 0;
+		ret[length] = '\0';
+		if (!size)
+			break;
+	}
+	strcpy(ret + length, "%");
+}
+
+void cli_format_share(char *ret, size_t size, const json_t *limits)
+{
+	uint64_t least = cli_integer(limits, "reservation_ppm");
+	uint64_t most = cli_integer(limits, "cap_ppm");
+	char from[16], to[16];
+
+	cli_format_percent(from, sizeof(from), least, 4);
+	cli_format_percent(to, sizeof(to), most, 4);
+	if (least && most < CLI_ALL_PPM)
+		snprintf(ret, size, "%s to %s", from, to);
+	else if (least)
+		snprintf(ret, size, "%s", from);
+	else if (most && most < CLI_ALL_PPM)
+		snprintf(ret, size, "weight %u, to %s", (unsigned int)cli_integer(limits, "weight"),
+			 to);
+	else
+		snprintf(ret, size, "weight %u", (unsigned int)cli_integer(limits, "weight"));
 }
 
 const char *cli_string(const json_t *object, const char *name)

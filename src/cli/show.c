@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* show.c - facet show NAME: everything about one vGPU. */
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "cli/cli.h"
@@ -25,6 +26,65 @@ static void add_usage(struct libscols_table *table, const json_t *status)
 	cli_pair(table, "memory", "%s", rss);
 	cli_pair(table, "busy", "%.3f s", (double)cli_integer(usage, "busy_ns") / 1e9);
 	cli_pair(table, "cpu", "%.3f s", (double)cli_integer(status, "cpu_ns") / 1e9);
+}
+
+/* "0-3, alone" */
+static void format_eus(char *ret, size_t size, const json_t *limits)
+{
+	const char *eus = cli_string(limits, "eus");
+
+	snprintf(ret, size, "%s%s", eus[0] ? eus : "all",
+		 json_is_true(json_object_get(limits, "eus_exclusive")) ? " for itself" : "");
+}
+
+static void add_limits(struct libscols_table *table, const json_t *limits)
+{
+	char least[16], most[16], vram[16], eus[100], hang[32] = "never";
+
+	cli_format_percent(least, sizeof(least), cli_integer(limits, "reservation_ppm"), 4);
+	cli_format_percent(most, sizeof(most), cli_integer(limits, "cap_ppm"), 4);
+	cli_format_bytes(vram, sizeof(vram), cli_integer(limits, "vram_bytes"));
+	format_eus(eus, sizeof(eus), limits);
+	if (cli_integer(limits, "hang_ms"))
+		snprintf(hang, sizeof(hang), "after %g s",
+			 (double)cli_integer(limits, "hang_ms") / 1e3);
+	cli_pair(table, "limits", "weight %u, at least %s, at most %s of the GPU",
+		 (unsigned int)cli_integer(limits, "weight"), least, most);
+	cli_pair(table, "", "vram %s, execution units: %s, a job is a hang %s", vram, eus, hang);
+}
+
+static void add_measured(struct libscols_table *table, const json_t *measured)
+{
+	char used[16], entitled[16];
+
+	cli_format_percent(used, sizeof(used), cli_integer(measured, "used_ppm"), 1);
+	cli_format_percent(entitled, sizeof(entitled), cli_integer(measured, "entitled_ppm"), 1);
+	cli_pair(table, "measured", "%s of the GPU, when all are busy %s; %.3f s in all", used,
+		 entitled, (double)cli_integer(measured, "used_ns") / 1e9);
+	cli_pair(table, "", "held back for %.3f s, stopped inside a job %llu times, %llu resets",
+		 (double)cli_integer(measured, "throttled_ns") / 1e9,
+		 (unsigned long long)cli_integer(measured, "preempts"),
+		 (unsigned long long)cli_integer(measured, "resets"));
+	cli_pair(table, "latency", "50%% within %.1f ms, 99%% within %.1f ms",
+		 (double)cli_integer(measured, "latency_p50_us") / 1e3,
+		 (double)cli_integer(measured, "latency_p99_us") / 1e3);
+	cli_pair(table, "queue", "50%% within %.1f ms, 99%% within %.1f ms",
+		 (double)cli_integer(measured, "wait_p50_us") / 1e3,
+		 (double)cli_integer(measured, "wait_p99_us") / 1e3);
+}
+
+static void add_enforcement(struct libscols_table *table, const json_t *list)
+{
+	const char *by;
+	json_t *item;
+	size_t i;
+
+	json_array_foreach(list, i, item)
+	{
+		by = cli_string(item, "by");
+		cli_pair(table, i ? "" : "enforced", "%s: %s (%s)", cli_string(item, "limit"),
+			 strcmp(by, "nobody") == 0 ? "not enforced" : by, cli_string(item, "why"));
+	}
 }
 
 static void add_status(struct libscols_table *table, const json_t *status)
@@ -65,6 +125,8 @@ static struct libscols_table *make_table(const json_t *vgpu)
 	cli_pair(table, "name", "%s", cli_string(vgpu, "name"));
 	cli_pair(table, "gpu", "%s", cli_string(vgpu, "gpu"));
 	cli_pair(table, "mechanism", "%s", cli_string(vgpu, "mechanism"));
+	if (cli_string(vgpu, "type")[0])
+		cli_pair(table, "type", "%s", cli_string(vgpu, "type"));
 	cli_pair(table, "state", "%s", cli_string(vgpu, "state"));
 	if (cli_string(vgpu, "reason")[0])
 		cli_pair(table, "note", "%s", cli_string(vgpu, "reason"));
@@ -82,6 +144,11 @@ static struct libscols_table *make_table(const json_t *vgpu)
 			 (int)cli_integer(vgpu, "restarts"));
 	cli_pair(table, "socket", "%s", cli_string(vgpu, "socket"));
 	cli_pair(table, "log", "%s", cli_string(vgpu, "log"));
+	if (json_is_object(json_object_get(vgpu, "limits")))
+		add_limits(table, json_object_get(vgpu, "limits"));
+	if (json_is_object(json_object_get(vgpu, "measured")))
+		add_measured(table, json_object_get(vgpu, "measured"));
+	add_enforcement(table, json_object_get(vgpu, "enforcement"));
 	if (json_is_object(json_object_get(vgpu, "status")))
 		add_status(table, json_object_get(vgpu, "status"));
 	return table;

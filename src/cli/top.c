@@ -8,10 +8,13 @@
 #include "cli/cli.h"
 
 static const struct cli_column columns[] = {
-	{ "NAME" },         { "GPU" },       { "STATE" },       { "GUEST" },
-	{ "JOBS/S", true }, { "FPS", true }, { "BUSY%", true }, { "CPU%", true },
-	{ "VRAM", true },   { "RSS", true }, { NULL },
+	{ "NAME" },         { "STATE" },        { "SHARE", true },
+	{ "GOT", true },    { "VRAM", true },   { "FPS", true },
+	{ "P50 MS", true }, { "P99 MS", true }, { "THROTTLED", true },
+	{ "CPU", true },    { NULL },
 };
+
+enum { MAX_BUCKETS = 64 };
 
 struct sample {
 	json_t *vgpus;
@@ -22,7 +25,7 @@ static int take_sample(struct cli *cli, struct sample *ret)
 {
 	struct timespec t;
 	char *answer;
-	int r = facet_list(cli->conn, &answer);
+	int r = facet_stats(cli->conn, &answer);
 
 	if (r)
 		return cli_failed(cli, r);
@@ -50,6 +53,42 @@ static double rate(const json_t *before, const json_t *after, const char *name, 
 	return seconds > 0 && b > a ? (double)(b - a) / seconds : 0;
 }
 
+/* Jobs of each bucket since the last sample; their sum. */
+static uint64_t bucket_growth(const json_t *before, const json_t *after,
+			      uint64_t ret[static MAX_BUCKETS])
+{
+	const json_t *old = json_object_get(before, "buckets");
+	const json_t *now = json_object_get(after, "buckets");
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < MAX_BUCKETS; i++) {
+		json_int_t a = json_integer_value(json_array_get(old, i));
+		json_int_t b = json_integer_value(json_array_get(now, i));
+
+		ret[i] = b > a ? (uint64_t)(b - a) : 0;
+		sum += ret[i];
+	}
+	return sum;
+}
+
+/*
+ * The time in ms below which @percent of the jobs since the last sample were done, or -1: there
+ * were none. Bucket i holds 2^i to 2^(i+1) us; inside one they are taken to lie evenly.
+ */
+static double percentile(const json_t *before, const json_t *after, double percent)
+{
+	uint64_t growth[MAX_BUCKETS], sum = bucket_growth(before, after, growth);
+	double rank = percent / 100 * (double)sum, below = 0;
+	size_t i;
+
+	if (!sum)
+		return -1;
+	for (i = 0; i < MAX_BUCKETS - 1 && below + (double)growth[i] < rank; i++)
+		below += (double)growth[i];
+	return (double)(1ULL << i) * (1 + (growth[i] ? (rank - below) / (double)growth[i] : 0)) /
+	       1e3;
+}
+
 /* The fields of one vGPU, as `--json` shows them. */
 static json_t *measure(const struct sample *before, const struct sample *after, const json_t *vgpu)
 {
@@ -58,41 +97,62 @@ static json_t *measure(const struct sample *before, const struct sample *after, 
 	const json_t *usage = json_object_get(status, "usage");
 	const json_t *old_status = json_object_get(old, "status");
 	const json_t *old_usage = json_object_get(old_status, "usage");
+	const json_t *measured = json_object_get(vgpu, "measured");
+	const json_t *old_measured = json_object_get(old, "measured");
+	const json_t *latency = json_object_get(vgpu, "latency");
+	const json_t *old_latency = json_object_get(old, "latency");
 	double s = after->seconds - before->seconds;
 	char guest[128];
 
-	if (cli_integer(old, "pid") != cli_integer(vgpu, "pid"))
-		old_status = old_usage = NULL;
+	/* A new process begins at zero. */
+	if (cli_integer(old, "restarts") != cli_integer(vgpu, "restarts"))
+		old_status = old_usage = old_latency = NULL;
 	cli_format_guest(guest, sizeof(guest), vgpu);
-	return json_pack("{s:s, s:s, s:s, s:s, s:f, s:f, s:f, s:f, s:I, s:I}", "name",
-			 cli_string(vgpu, "name"), "gpu", cli_string(vgpu, "gpu"), "state",
+	return json_pack("{s:s, s:s, s:s, s:s, s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:f, s:f, s:f, "
+			 "s:f, s:f}",
+			 "name", cli_string(vgpu, "name"), "gpu", cli_string(vgpu, "gpu"), "state",
 			 cli_string(vgpu, "state"), "guest", guest, "jobs_per_second",
 			 rate(old_usage, usage, "jobs", s), "fps",
 			 rate(old_usage, usage, "flushes", s), "busy_percent",
 			 rate(old_usage, usage, "busy_ns", s) / 1e7, "cpu_percent",
 			 rate(old_status, status, "cpu_ns", s) / 1e7, "vram_bytes",
 			 (json_int_t)cli_integer(usage, "vram_bytes"), "rss_bytes",
-			 (json_int_t)cli_integer(status, "rss_bytes"));
+			 (json_int_t)cli_integer(status, "rss_bytes"), "vram_quota_bytes",
+			 (json_int_t)cli_integer(json_object_get(vgpu, "limits"), "vram_bytes"),
+			 "share_asked_percent", (double)cli_integer(measured, "entitled_ppm") / 1e4,
+			 "share_got_percent", (double)cli_integer(measured, "used_ppm") / 1e4,
+			 "latency_p50_ms", percentile(old_latency, latency, 50), "latency_p99_ms",
+			 percentile(old_latency, latency, 99), "throttled_percent",
+			 rate(old_measured, measured, "throttled_ns", s) / 1e7);
 }
 
-static void format_real(char *ret, size_t size, const json_t *row, const char *name, int digits)
+static void format_real(char *ret, size_t size, const json_t *row, const char *name, int digits,
+			const char *unit)
 {
-	snprintf(ret, size, "%.*f", digits, json_real_value(json_object_get(row, name)));
+	double value = json_real_value(json_object_get(row, name));
+
+	if (value < 0)
+		snprintf(ret, size, "-");
+	else
+		snprintf(ret, size, "%.*f%s", digits, value, unit);
 }
 
 static void add(struct libscols_table *table, const json_t *row)
 {
-	char jobs[32], fps[32], busy[32], cpu[32], vram[16], rss[16];
+	char asked[16], got[16], vram[40], quota[16], fps[32], p50[32], p99[32], held[32], cpu[32];
 
-	format_real(jobs, sizeof(jobs), row, "jobs_per_second", 0);
-	format_real(fps, sizeof(fps), row, "fps", 1);
-	format_real(busy, sizeof(busy), row, "busy_percent", 1);
-	format_real(cpu, sizeof(cpu), row, "cpu_percent", 1);
-	cli_format_bytes(vram, sizeof(vram), cli_integer(row, "vram_bytes"));
-	cli_format_bytes(rss, sizeof(rss), cli_integer(row, "rss_bytes"));
-	cli_row(table, (const char *const[]){ cli_string(row, "name"), cli_string(row, "gpu"),
-					      cli_string(row, "state"), cli_string(row, "guest"),
-					      jobs, fps, busy, cpu, vram, rss });
+	format_real(asked, sizeof(asked), row, "share_asked_percent", 1, "%");
+	format_real(got, sizeof(got), row, "share_got_percent", 1, "%");
+	cli_format_bytes(vram, 16, cli_integer(row, "vram_bytes"));
+	cli_format_bytes(quota, sizeof(quota), cli_integer(row, "vram_quota_bytes"));
+	snprintf(vram + strlen(vram), sizeof(vram) - strlen(vram), "/%s", quota);
+	format_real(fps, sizeof(fps), row, "fps", 1, "");
+	format_real(p50, sizeof(p50), row, "latency_p50_ms", 1, "");
+	format_real(p99, sizeof(p99), row, "latency_p99_ms", 1, "");
+	format_real(held, sizeof(held), row, "throttled_percent", 0, "%");
+	format_real(cpu, sizeof(cpu), row, "cpu_percent", 0, "%");
+	cli_row(table, (const char *const[]){ cli_string(row, "name"), cli_string(row, "state"),
+					      asked, got, vram, fps, p50, p99, held, cpu });
 }
 
 static int print(struct cli *cli, const struct sample *before, const struct sample *after)

@@ -36,14 +36,14 @@ static int admit_vram(const struct facetd_arbitrated_gpu *gpu,
 	uint64_t given = vram_given(gpu, member);
 	uint64_t left = gpu->vram_bytes > given ? gpu->vram_bytes - given : 0;
 
-	if (gpu->arbitration->overcommit || !gpu->vram_bytes || limits->vram_bytes <= left)
+	if (gpu->arbitration->overcommit || limits->overcommit || !gpu->vram_bytes ||
+	    limits->vram_bytes <= left)
 		return 0;
-	return facet_error_set(err, -ENOSPC,
-			       "vram %" PRIu64 " MiB: %s has %" PRIu64 " MiB, of which %" PRIu64
-			       " MiB are left; take less, or allow more than there is by "
-			       "`facetd --overcommit`",
-			       limits->vram_bytes >> 20, gpu->name, gpu->vram_bytes >> 20,
-			       left >> 20);
+	return facet_error_set(
+		err, -ENOSPC,
+		"vram %" PRIu64 " MiB: %s has %" PRIu64 " MiB, of which %" PRIu64
+		" MiB are left; take less, or promise more than there is (--overcommit)",
+		limits->vram_bytes >> 20, gpu->name, gpu->vram_bytes >> 20, left >> 20);
 }
 
 /* --- execution units --- */

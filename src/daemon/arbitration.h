@@ -7,6 +7,7 @@
 
 #include "daemon/vgpu.h"
 #include "daemon/vgpu_limits.h"
+#include "share/share.h"
 
 /*
  * DOC: Theory of Operation
@@ -93,6 +94,13 @@ struct facetd_usage {
 };
 
 void facetd_arbitration_usage(struct facetd_vgpu *vgpu, struct facetd_usage *ret);
+
+/* The same in full, for machines; zeros without a page. */
+struct facetd_histograms {
+	struct facet_histogram wait, execution, latency;
+};
+
+void facetd_arbitration_histograms(const struct facetd_vgpu *vgpu, struct facetd_histograms *ret);
 
 enum facetd_enforcer {
 	FACETD_BY_HARDWARE,

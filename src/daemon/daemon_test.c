@@ -99,12 +99,18 @@ static void test_record(void **state)
 				       .width = 641,
 				       .height = 479,
 				       .outputs = 3,
-				       .limits = { .vram_bytes = 5ULL << 40 },
 				       .created = 1700000000,
 				       .pid = 77,
 				       .start_time = 1ULL << 40,
 				       .restarts = 2,
-				       .reason = "died: \"quoted\"" };
+				       .reason = "died: \"quoted\"",
+				       .type = "virgl-4",
+				       .limits = { .share = { 250, 300000, 50000 },
+						   .vram_bytes = 5ULL << 40,
+						   .overcommit = true,
+						   .eus = "0-3,6",
+						   .eus_exclusive = true,
+						   .hang_ms = 1500 } };
 	struct facetd_record loaded;
 	struct facet_error err;
 	char path[PATH_MAX];
@@ -118,6 +124,12 @@ static void test_record(void **state)
 	assert_int_equal(loaded.limits.vram_bytes, saved.limits.vram_bytes);
 	assert_int_equal(loaded.start_time, saved.start_time);
 	assert_int_equal(loaded.outputs, 3);
+	assert_string_equal(loaded.type, "virgl-4");
+	assert_true(loaded.limits.overcommit);
+	assert_memory_equal(&loaded.limits.share, &saved.limits.share, sizeof(struct facet_share));
+	assert_string_equal(loaded.limits.eus, "0-3,6");
+	assert_true(loaded.limits.eus_exclusive);
+	assert_int_equal(loaded.limits.hang_ms, 1500);
 	facetd_rundir_path(&place->dir, "one", "vgpu.json", path);
 	file = fopen(path, "w");
 	fputs("{\"version\":1,\"name\":\"two\"}", file);
@@ -125,6 +137,61 @@ static void test_record(void **state)
 	assert_int_equal(facetd_record_load(&place->dir, "one", &loaded, &err), -EINVAL);
 	facetd_rundir_remove(&place->dir, "one");
 	assert_int_not_equal(facetd_record_load(&place->dir, "one", &loaded, &err), 0);
+}
+
+/* Loads @text as the record of "one": the code, and the sentence. */
+static int load(struct place *place, const char *text, struct facetd_record *ret,
+		struct facet_error *err)
+{
+	char path[PATH_MAX];
+	FILE *file;
+
+	facetd_rundir_path(&place->dir, "one", "vgpu.json", path);
+	file = fopen(path, "w");
+	fputs(text, file);
+	fclose(file);
+	return facetd_record_load(&place->dir, "one", ret, err);
+}
+
+#define COMMON                                                                                 \
+	"\"name\":\"one\",\"gpu\":\"soft0\",\"node\":\"\",\"mechanism\":\"2d\",\"width\":64,"  \
+	"\"height\":65,\"outputs\":1,\"created\":5,\"pid\":7,\"start_time\":8,\"restarts\":0," \
+	"\"reason\":\"\""
+
+/* What the last version wrote is still read; what a later one will write is not guessed at. */
+static void test_record_versions(void **state)
+{
+	struct place *place = *state;
+	struct facetd_record r;
+	struct facet_error err;
+	static const char *const wrong[] = {
+		"{\"version\":2," COMMON "}",
+		"{\"version\":2," COMMON ",\"type\":\"\",\"limits\":{}}",
+		"{\"version\":2," COMMON ",\"type\":\"\",\"limits\":{\"weight\":0,\"cap_ppm\":1,"
+		"\"reservation_ppm\":0,\"eus\":\"\",\"eus_exclusive\":false,\"hang_ms\":0,"
+		"\"vram_bytes\":0,\"overcommit\":false}}",
+		"{\"version\":1," COMMON "}",
+		"{\"version\":0," COMMON "}",
+		"{" COMMON "}",
+		"[]",
+		"",
+	};
+
+	assert_int_equal(facetd_rundir_add(&place->dir, "one", NULL), 0);
+	assert_int_equal(load(place, "{\"version\":1," COMMON ",\"vram_bytes\":4096}", &r, &err),
+			 0);
+	assert_int_equal(r.limits.vram_bytes, 4096);
+	assert_int_equal(r.height, 65);
+	assert_int_equal(r.limits.share.weight, FACET_WEIGHT_DEFAULT);
+	assert_int_equal(r.limits.share.cap_ppm, FACET_SHARE_ALL);
+	assert_int_equal(r.limits.hang_ms, FACETD_HANG_MS);
+	assert_true(r.limits.overcommit);
+	assert_int_equal(load(place, "{\"version\":3}", &r, &err), -EPROTONOSUPPORT);
+	assert_non_null(strstr(err.text, "version 3"));
+	assert_non_null(strstr(err.text, "up to 2"));
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		assert_int_equal(load(place, wrong[i], &r, &err), -EINVAL);
+	facetd_rundir_remove(&place->dir, "one");
 }
 
 /* Descriptors as they come with an answer. */
@@ -337,6 +404,7 @@ int main(void)
 		cmocka_unit_test(test_names),
 		cmocka_unit_test_setup_teardown(test_rundir, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_record, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_record_versions, set_up, tear_down),
 		cmocka_unit_test(test_held),
 		cmocka_unit_test_setup_teardown(test_process, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_gpus, set_up, tear_down),

@@ -1,130 +1,47 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* describe.c - checks what a vGPU's process says and puts it beside what facetd knows. */
+/* describe.c - vGPUs and GPUs in the words of the interface. */
 #include "daemon/describe.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
-#include "base/checked.h"
+#include "base/log.h"
+#include "daemon/arbitration.h"
 #include "daemon/process.h"
 
-enum { MAX_TEXT = 256, MAX_ITEMS = 64 };
+#define LOG_AREA "facetd"
 
-struct field {
-	const char *name;
-	json_type type; /* JSON_FALSE: a boolean; an integer must not be negative */
-};
-
-static const struct field status_fields[] = {
-	{ "engine", JSON_STRING },     { "renderer", JSON_STRING },
-	{ "connected", JSON_FALSE },   { "running", JSON_FALSE },
-	{ "drops", JSON_INTEGER },     { "regions", JSON_INTEGER },
-	{ "uptime_ns", JSON_INTEGER }, { "cpu_ns", JSON_INTEGER },
-	{ "rss_bytes", JSON_INTEGER }, { NULL },
-};
-
-static const struct field usage_fields[] = {
-	{ "jobs", JSON_INTEGER },
-	{ "busy_ns", JSON_INTEGER },
-	{ "wait_ns", JSON_INTEGER },
-	{ "flushes", JSON_INTEGER },
-	{ "vram_bytes", JSON_INTEGER },
-	{ "vram_peak_bytes", JSON_INTEGER },
-	{ "vram_quota_bytes", JSON_INTEGER },
-	{ "contexts", JSON_INTEGER },
-	{ "queued", JSON_INTEGER },
-	{ NULL },
-};
-
-static const struct field output_fields[] = {
-	{ "connected", JSON_FALSE }, { "width", JSON_INTEGER }, { "height", JSON_INTEGER },
-	{ "x", JSON_INTEGER },       { "y", JSON_INTEGER },     { NULL },
-};
-
-static const struct field sandbox_fields[] = {
-	{ "what", JSON_STRING },
-	{ "in_force", JSON_FALSE },
-	{ "why", JSON_STRING },
-	{ NULL },
-};
-
-json_t *facetd_describe_text(const char *text)
+static unsigned int vgpus_on(const struct facetd *daemon, const char *gpu)
 {
-	char clean[MAX_TEXT];
-	size_t i;
+	struct facet_list *link;
+	unsigned int count = 0;
 
-	for (i = 0; text[i] && i < sizeof(clean) - 1; i++)
-		clean[i] = (unsigned char)text[i] < 0x20 || (unsigned char)text[i] >= 0x7f
-				   ? '?'
-				   : text[i];
-	clean[i] = '\0';
-	return json_string(clean);
+	facet_list_for_each(link, &daemon->vgpus) count +=
+		strcmp(facet_container_of(link, struct facetd_vgpu, link)->record.gpu, gpu) == 0;
+	return count;
 }
 
-/* Only the wanted fields, each of its type; NULL if one is missing or wrong. */
-static json_t *take_object(const json_t *from, const struct field *field)
+json_t *facetd_describe_gpu(struct facetd *daemon, const struct facetd_gpu *gpu, json_t *mechanisms)
 {
-	json_t *to = json_object();
+	struct facetd_gpu_state state = { .policy = FACET_POLICY_BEST_EFFORT };
+	unsigned int weights = facetd_gpus_weights(daemon, gpu->name);
+	uint64_t share, vram;
+	struct facet_error err;
 
-	for (; field->name; field++) {
-		json_t *value = json_object_get(from, field->name);
-		json_t *copy = NULL;
-
-		if (field->type == JSON_STRING && json_is_string(value))
-			copy = facetd_describe_text(json_string_value(value));
-		else if (field->type == JSON_FALSE && json_is_boolean(value))
-			copy = json_boolean(json_is_true(value));
-		else if (field->type == JSON_INTEGER && json_integer_value(value) >= 0 &&
-			 json_is_integer(value))
-			copy = json_integer(json_integer_value(value));
-		if (json_object_set_new(to, field->name, copy)) {
-			json_decref(to);
-			return NULL;
-		}
-	}
-	return to;
-}
-
-static json_t *take_array(const json_t *from, const struct field *fields)
-{
-	json_t *to = json_array(), *item;
-	size_t i;
-
-	if (!json_is_array(from) || json_array_size(from) > MAX_ITEMS) {
-		json_decref(to);
-		return NULL;
-	}
-	json_array_foreach(from, i, item)
-	{
-		if (json_array_append_new(to, take_object(item, fields))) {
-			json_decref(to);
-			return NULL;
-		}
-	}
-	return to;
-}
-
-json_t *facetd_describe_status(const json_t *answer)
-{
-	const struct {
-		const char *name;
-		json_t *value;
-	} parts[] = {
-		{ "usage", take_object(json_object_get(answer, "usage"), usage_fields) },
-		{ "outputs", take_array(json_object_get(answer, "outputs"), output_fields) },
-		{ "sandbox", take_array(json_object_get(answer, "sandbox"), sandbox_fields) },
-	};
-	json_t *status = take_object(answer, status_fields);
-	int wrong = status == NULL;
-
-	for (size_t i = 0; i < FACET_ARRAY_SIZE(parts); i++)
-		wrong |= json_object_set_new(status, parts[i].name, parts[i].value);
-	if (wrong) {
-		json_decref(status);
-		return NULL;
-	}
-	return status;
+	if (facetd_arbitration_gpu(daemon, gpu->name, &state, &err))
+		log_warn("%s: %s", gpu->name, err.text);
+	share = state.policy == FACET_POLICY_FIXED ? (uint64_t)weights * (FACET_SHARE_ALL / 100)
+						   : state.reserved_ppm;
+	share = share < FACET_SHARE_ALL ? FACET_SHARE_ALL - share : 0;
+	vram = state.vram_bytes > state.vram_given_bytes ? state.vram_bytes - state.vram_given_bytes
+							 : 0;
+	return json_pack("{s:s, s:s, s:s, s:s, s:i, s:o, s:s, s:i, s:I, s:I, s:I}", "name",
+			 gpu->name, "driver", gpu->driver, "address", gpu->address, "node",
+			 gpu->node, "vgpus", (int)vgpus_on(daemon, gpu->name), "mechanisms",
+			 mechanisms, "policy", facetd_gpus_policy_word(state.policy), "eus",
+			 (int)state.eus, "share_free_ppm", (json_int_t)share, "vram_bytes",
+			 (json_int_t)state.vram_bytes, "vram_free_bytes", (json_int_t)vram);
 }
 
 static json_t *describe_guest(const struct facetd_vgpu *vgpu)
@@ -172,7 +89,89 @@ static const char *consequence(const char *reason, const char *state, const json
 	return "";
 }
 
-json_t *facetd_describe(const struct facetd_vgpu *vgpu, const json_t *answer)
+static json_t *describe_limits(const struct facetd_limits *l)
+{
+	return json_pack("{s:I, s:I, s:I, s:I, s:s, s:b, s:I}", "weight",
+			 (json_int_t)l->share.weight, "cap_ppm", (json_int_t)l->share.cap_ppm,
+			 "reservation_ppm", (json_int_t)l->share.reservation_ppm, "vram_bytes",
+			 (json_int_t)l->vram_bytes, "eus", l->eus, "eus_exclusive",
+			 (int)l->eus_exclusive, "hang_ms", (json_int_t)l->hang_ms);
+}
+
+static json_t *describe_measured(struct facetd_vgpu *vgpu)
+{
+	struct facetd_usage u;
+
+	if (vgpu->pidfd < 0)
+		return json_null();
+	facetd_arbitration_usage(vgpu, &u);
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "used_ppm",
+			 (json_int_t)u.used_ppm, "entitled_ppm", (json_int_t)u.entitled_ppm,
+			 "used_ns", (json_int_t)u.used_ns, "throttled_ns",
+			 (json_int_t)u.throttled_ns, "preempts", (json_int_t)u.preempts, "resets",
+			 (json_int_t)u.hangs, "wait_p50_us", (json_int_t)u.wait.p50_us,
+			 "wait_p99_us", (json_int_t)u.wait.p99_us, "latency_p50_us",
+			 (json_int_t)u.latency.p50_us, "latency_p99_us",
+			 (json_int_t)u.latency.p99_us);
+}
+
+/* The interface's word for who enforces. */
+static const char *enforcer_word(enum facetd_enforcer who)
+{
+	return who == FACETD_NOT_ENFORCED ? "nobody" : facetd_enforcer_name(who);
+}
+
+static json_t *describe_enforcement(const struct facetd_vgpu *vgpu)
+{
+	struct facetd_enforcement e;
+	json_t *list = json_array();
+
+	for (unsigned int i = 0; facetd_arbitration_enforcement(vgpu, i, &e); i++)
+		json_array_append_new(list, json_pack("{s:s, s:s, s:o}", "limit", e.what, "by",
+						      enforcer_word(e.who), "why",
+						      facetd_describe_text(e.why)));
+	return list;
+}
+
+static json_t *describe_histogram(const struct facet_histogram *histogram)
+{
+	json_t *buckets = json_array();
+
+	for (unsigned int i = 0; i < FACET_SHARE_BUCKETS; i++)
+		json_array_append_new(buckets, json_integer(histogram->buckets[i]));
+	return json_pack("{s:I, s:I, s:o}", "count", (json_int_t)histogram->count, "sum_us",
+			 (json_int_t)histogram->sum_us, "buckets", buckets);
+}
+
+json_t *facetd_describe_counters(struct facetd_vgpu *vgpu, const json_t *answer)
+{
+	const struct facetd_record *r = &vgpu->record;
+	json_t *status = answer ? facetd_describe_status(answer) : NULL;
+	struct facetd_histograms h;
+
+	facetd_arbitration_histograms(vgpu, &h);
+	return json_pack("{s:s, s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name", r->name,
+			 "gpu", r->gpu, "state", state_of(vgpu, status), "restarts",
+			 (int)r->restarts, "guest", describe_guest(vgpu), "limits",
+			 describe_limits(&r->limits), "measured", describe_measured(vgpu), "wait",
+			 describe_histogram(&h.wait), "execution", describe_histogram(&h.execution),
+			 "latency", describe_histogram(&h.latency), "status",
+			 status ? status : json_null());
+}
+
+json_t *facetd_describe_state(struct facetd_vgpu *vgpu, const json_t *answer)
+{
+	json_t *status = answer ? facetd_describe_status(answer) : NULL;
+	json_t *state = json_pack("{s:s, s:s, s:s, s:i, s:o}", "name", vgpu->record.name, "state",
+				  state_of(vgpu, status), "reason", vgpu->record.reason, "restarts",
+				  (int)vgpu->record.restarts, "limits",
+				  describe_limits(&vgpu->record.limits));
+
+	json_decref(status);
+	return state;
+}
+
+json_t *facetd_describe(struct facetd_vgpu *vgpu, const json_t *answer)
 {
 	const struct facetd_record *r = &vgpu->record;
 	json_t *status = answer ? facetd_describe_status(answer) : NULL;
@@ -184,12 +183,15 @@ json_t *facetd_describe(const struct facetd_vgpu *vgpu, const json_t *answer)
 	facetd_rundir_path(&vgpu->daemon->dir, r->name, "log", log);
 	snprintf(reason, sizeof(reason), "%s%s", r->reason, consequence(r->reason, state, answer));
 	return json_pack("{s:s, s:s, s:s, s:i, s:i, s:i, s:I, s:s, s:s, s:i, s:I, s:o, s:s, s:s,"
-			 " s:o, s:o}",
+			 " s:o, s:o, s:s, s:b, s:o, s:o, s:o}",
 			 "name", r->name, "gpu", r->gpu, "mechanism", r->mechanism, "width",
 			 r->width, "height", r->height, "outputs", r->outputs, "vram_bytes",
 			 (json_int_t)r->limits.vram_bytes, "state", state, "reason", reason,
 			 "restarts", r->restarts, "created", (json_int_t)r->created, "pid",
 			 vgpu->pidfd >= 0 ? json_integer(r->pid) : json_null(), "socket", socket,
 			 "log", log, "guest", describe_guest(vgpu), "status",
-			 status ? status : json_null());
+			 status ? status : json_null(), "type", r->type, "overcommit",
+			 (int)r->limits.overcommit, "limits", describe_limits(&r->limits),
+			 "measured", describe_measured(vgpu), "enforcement",
+			 describe_enforcement(vgpu));
 }

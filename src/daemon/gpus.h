@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "arbiter/arbiter.h"
 #include "daemon/vgpu.h"
 
 enum { FACETD_MAX_GPUS = 33 }; /* soft0 and what the kernel's numbering of render nodes allows */
@@ -21,6 +22,15 @@ extern const char *const facetd_mechanisms[];
 
 /* @sysfs: "/sys" or a made-up tree. The render nodes in order, soft0 last. */
 unsigned int facetd_gpus_list(const char *sysfs, struct facetd_gpu ret[static FACETD_MAX_GPUS]);
+
+bool facetd_gpus_has(const char *sysfs, const char *name);
+
+/* The sum of the weights of the vGPUs on a GPU. */
+unsigned int facetd_gpus_weights(const struct facetd *daemon, const char *gpu);
+
+/* The interface's word for a policy, which has no dash; and back: 0 or -EINVAL. */
+const char *facetd_gpus_policy_word(enum facet_policy policy);
+int facetd_gpus_policy(const char *word, enum facet_policy *ret);
 
 /**
  * facetd_gpus_probe() - find out which mechanisms work, by asking facet-vgpu.

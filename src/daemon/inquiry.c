@@ -2,6 +2,7 @@
 /* inquiry.c - asks several vGPU processes for their status at once and waits for the slowest. */
 #include "daemon/inquiry.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,48 +10,41 @@
 
 enum { STATUS_TIMEOUT_US = 3000000 };
 
-struct inquiry;
-
 struct item {
-	struct inquiry *inquiry;
+	struct facetd_inquiry *inquiry;
 	char name[65]; /* the vGPU may go while we wait */
 	json_t *status;
 };
 
-struct inquiry {
+struct facetd_inquiry {
 	struct facetd *daemon;
-	struct facet_varlink_call *call; /* NULL: nobody listens any more */
-	bool single;
+	facetd_describer describe;
+	void (*done)(void *owner, json_t *list); /* NULL: nobody listens any more */
+	void *owner;
 	unsigned int count, pending;
 	struct item items[];
 };
 
-static void finish(struct inquiry *inquiry)
+static void finish(struct facetd_inquiry *inquiry)
 {
 	json_t *list = json_array();
 
 	for (unsigned int i = 0; i < inquiry->count; i++) {
 		struct item *item = &inquiry->items[i];
-		struct facetd_vgpu *vgpu = facetd_vgpu_find(inquiry->daemon, item->name);
+		struct facetd_vgpu *vgpu =
+			inquiry->done ? facetd_vgpu_find(inquiry->daemon, item->name) : NULL;
 
 		if (vgpu)
-			json_array_append_new(list, facetd_describe(vgpu, item->status));
+			json_array_append_new(list, inquiry->describe(vgpu, item->status));
 		json_decref(item->status);
 	}
-	if (inquiry->call && !inquiry->single)
-		facet_varlink_reply(inquiry->call, json_pack("{s:O}", "vgpus", list));
-	else if (inquiry->call && json_array_size(list) == 0)
-		facet_varlink_fail(inquiry->call, "io.facet.NotFound",
-				   json_pack("{s:s, s:s}", "name", inquiry->items[0].name,
-					     "message", "the vGPU has just been removed"));
-	else if (inquiry->call)
-		facet_varlink_reply(inquiry->call,
-				    json_pack("{s:O}", "vgpu", json_array_get(list, 0)));
+	if (inquiry->done)
+		inquiry->done(inquiry->owner, list);
 	json_decref(list);
 	free(inquiry);
 }
 
-static void release(struct inquiry *inquiry)
+static void release(struct facetd_inquiry *inquiry)
 {
 	if (--inquiry->pending == 0)
 		finish(inquiry);
@@ -65,14 +59,7 @@ static void on_status(void *owner, const struct facet_varlink_answer *answer, in
 	release(item->inquiry);
 }
 
-static void on_gone(void *owner)
-{
-	struct inquiry *inquiry = owner;
-
-	inquiry->call = NULL;
-}
-
-static void ask(struct inquiry *inquiry, const struct facetd_vgpu *vgpu)
+static void ask(struct facetd_inquiry *inquiry, const struct facetd_vgpu *vgpu)
 {
 	struct item *item = &inquiry->items[inquiry->count++];
 	struct facet_varlink_request *request;
@@ -94,27 +81,98 @@ static void ask(struct inquiry *inquiry, const struct facetd_vgpu *vgpu)
 		inquiry->pending++;
 }
 
-void facetd_inquire(struct facetd *daemon, struct facet_varlink_call *call,
-		    struct facetd_vgpu *only)
+int facetd_inquiry_create(struct facetd *daemon, const struct facetd_vgpu *only,
+			  facetd_describer describe, void (*done)(void *owner, json_t *list),
+			  void *owner, struct facetd_inquiry **ret)
 {
-	struct inquiry *inquiry =
+	struct facetd_inquiry *inquiry =
 		calloc(1, sizeof(*inquiry) + (daemon->count + 1) * sizeof(struct item));
 	struct facet_list *link;
 
-	if (!inquiry) {
-		facet_varlink_fail(call, "io.facet.LimitReached",
-				   json_pack("{s:s}", "message", "facetd: out of memory"));
-		return;
-	}
+	if (!inquiry)
+		return -ENOMEM;
+	*ret = inquiry;
 	inquiry->daemon = daemon;
-	inquiry->call = call;
-	inquiry->single = only != NULL;
+	inquiry->describe = describe;
+	inquiry->done = done;
+	inquiry->owner = owner;
 	inquiry->pending = 1; /* this function's own share */
-	facet_varlink_call_on_gone(call, on_gone, inquiry);
 	if (only)
 		ask(inquiry, only);
 	else
 		facet_list_for_each(link, &daemon->vgpus)
 			ask(inquiry, facet_container_of(link, struct facetd_vgpu, link));
 	release(inquiry);
+	return 0;
+}
+
+void facetd_inquiry_cancel(struct facetd_inquiry *inquiry)
+{
+	if (inquiry)
+		inquiry->done = NULL;
+}
+
+/* --- for a call --- */
+
+struct asker {
+	struct facet_varlink_call *call;
+	struct facetd_inquiry *inquiry;
+	char name[65]; /* "": all */
+};
+
+static void on_gone(void *owner)
+{
+	struct asker *asker = owner;
+
+	facetd_inquiry_cancel(asker->inquiry);
+	free(asker);
+}
+
+static void on_list(void *owner, json_t *list)
+{
+	struct asker *asker = owner;
+	struct facet_varlink_call *call = asker->call;
+
+	facet_varlink_call_on_gone(call, NULL, NULL);
+	if (!asker->name[0])
+		facet_varlink_reply(call, json_pack("{s:O}", "vgpus", list));
+	else if (json_array_size(list) == 0)
+		facet_varlink_fail(call, "io.facet.NotFound",
+				   json_pack("{s:s, s:s}", "name", asker->name, "message",
+					     "the vGPU has just been removed"));
+	else
+		facet_varlink_reply(call, json_pack("{s:O}", "vgpu", json_array_get(list, 0)));
+	free(asker);
+}
+
+static void inquire(struct facetd *daemon, struct facet_varlink_call *call,
+		    const struct facetd_vgpu *only, facetd_describer describe)
+{
+	struct asker *asker = calloc(1, sizeof(*asker));
+
+	if (asker) {
+		asker->call = call;
+		if (only)
+			strcpy(asker->name, only->record.name);
+		facet_varlink_call_on_gone(call, on_gone, asker);
+		if (facetd_inquiry_create(daemon, only, describe, on_list, asker,
+					  &asker->inquiry) == 0)
+			return;
+		facet_varlink_call_on_gone(call, NULL, NULL);
+	}
+	free(asker);
+	facet_varlink_fail(call, "io.facet.LimitReached",
+			   json_pack("{s:s}", "message", "facetd: out of memory"));
+}
+
+void facetd_inquire_all(struct facetd *daemon, struct facet_varlink_call *call,
+			facetd_describer describe)
+{
+	inquire(daemon, call, NULL, describe);
+}
+
+void facetd_inquire(struct facetd *daemon, struct facet_varlink_call *call,
+		    const struct facetd_vgpu *vgpu)
+{
+	inquire(daemon, call, vgpu, facetd_describe);
 }

@@ -19,7 +19,10 @@
 #include "base/log.h"
 #include "daemon/arbitration.h"
 #include "daemon/methods.h"
+#include "daemon/metrics.h"
+#include "daemon/monitor.h"
 #include "daemon/process.h"
+#include "daemon/types.h"
 #include "daemon/vgpu.h"
 
 #define LOG_AREA "facetd"
@@ -27,7 +30,7 @@
 enum { TRIM_INTERVAL_US = 30000000 };
 
 struct options {
-	const char *runtime_dir, *program, *group;
+	const char *runtime_dir, *program, *group, *types, *metrics;
 	struct facetd_arbitration_config arbitration;
 	bool verbose;
 };
@@ -37,6 +40,10 @@ static const char help[] =
 	"Gives virtual machines GPUs of their own. See facetd(8).\n\n"
 	"  --runtime-dir DIR    where sockets live ($XDG_RUNTIME_DIR/facet, else /run/facet)\n"
 	"  --socket-group NAME  a group that may use the sockets (root only)\n"
+	"  --types FILE         more types of vGPUs ($XDG_CONFIG_HOME/facet/types.yaml or\n"
+	"                       /etc/facet/types.yaml, if it is there)\n"
+	"  --metrics-listen PATH|127.0.0.1:PORT\n"
+	"                       answer GET /metrics there, in OpenMetrics\n"
 	"  --vgpu-program FILE  the facet-vgpu to start (or the variable FACET_VGPU)\n"
 	"  --vram SIZE          memory that soft0 has to give (64M, 4G; half of this host's)\n"
 	"  --overcommit         quotas may add up to more memory than a GPU has\n"
@@ -67,8 +74,10 @@ static int parse(int argc, char **argv, struct options *ret)
 	static const struct option known[] = {
 		{ "runtime-dir", required_argument, NULL, 'd' },
 		{ "socket-group", required_argument, NULL, 'g' },
+		{ "types", required_argument, NULL, 't' },
+		{ "metrics-listen", required_argument, NULL, 'm' },
 		{ "vgpu-program", required_argument, NULL, 'p' },
-		{ "vram", required_argument, NULL, 'm' },
+		{ "vram", required_argument, NULL, 'M' },
 		{ "overcommit", no_argument, NULL, 'o' },
 		{ "verbose", no_argument, NULL, 'v' },
 		{ "help", no_argument, NULL, 'h' },
@@ -85,10 +94,16 @@ static int parse(int argc, char **argv, struct options *ret)
 		case 'g':
 			ret->group = optarg;
 			break;
+		case 't':
+			ret->types = optarg;
+			break;
+		case 'm':
+			ret->metrics = optarg;
+			break;
 		case 'p':
 			ret->program = optarg;
 			break;
-		case 'm':
+		case 'M':
 			if (!parse_size(optarg, &ret->arbitration.soft_vram_bytes)) {
 				fprintf(stderr,
 					"facetd: --vram %s: must be a size from 16M to 16T, as in "
@@ -186,6 +201,28 @@ static void adopt_all(struct facetd *daemon)
 		closedir(dir);
 }
 
+/* The file that was given, or the first of the usual ones that is there. */
+static int load_types(struct facetd *daemon, const char *given, struct facet_error *err)
+{
+	const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+	char own[PATH_MAX];
+
+	daemon->types = facetd_types_create();
+	if (!daemon->types)
+		return facet_error_set(err, -ENOMEM, "types: out of memory");
+	if (given)
+		return facetd_types_load(daemon->types, given, err);
+	if (config && config[0] == '/')
+		snprintf(own, sizeof(own), "%s/facet/types.yaml", config);
+	else
+		snprintf(own, sizeof(own), "%s/.config/facet/types.yaml", home ? home : "");
+	if (access(own, F_OK) == 0)
+		return facetd_types_load(daemon->types, own, err);
+	if (access("/etc/facet/types.yaml", F_OK) == 0)
+		return facetd_types_load(daemon->types, "/etc/facet/types.yaml", err);
+	return 0;
+}
+
 static int on_trim(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct facetd *daemon = userdata;
@@ -218,7 +255,19 @@ static int set_up_loop(struct facetd *daemon)
 	return r;
 }
 
-static int serve(struct facetd *daemon, struct facet_error *err)
+static int run(struct facetd *daemon, struct facet_error *err)
+{
+	int r;
+
+	adopt_all(daemon);
+	log_info("%s/io.facet: ready", daemon->dir.path);
+	sd_notify(0, "READY=1");
+	r = sd_event_loop(daemon->event);
+	sd_notify(0, "STOPPING=1");
+	return r < 0 ? facet_error_set(err, r, "event loop: %s", strerror(-r)) : 0;
+}
+
+static int serve(struct facetd *daemon, const struct options *options, struct facet_error *err)
 {
 	static const struct facet_varlink_interface *const interfaces[] = { &facetd_interface,
 									    NULL };
@@ -236,13 +285,15 @@ static int serve(struct facetd *daemon, struct facet_error *err)
 			&daemon->server, err);
 	if (r)
 		return r;
-	adopt_all(daemon);
-	log_info("%s/io.facet: ready", daemon->dir.path);
-	sd_notify(0, "READY=1");
-	r = sd_event_loop(daemon->event);
-	sd_notify(0, "STOPPING=1");
+	r = facetd_monitor_create(daemon, err);
+	if (!r && options->metrics)
+		r = facetd_metrics_create(daemon, options->metrics, err);
+	if (!r)
+		r = run(daemon, err);
+	facetd_metrics_destroy(daemon);
 	facet_varlink_server_destroy(daemon->server);
-	return r < 0 ? facet_error_set(err, r, "event loop: %s", strerror(-r)) : 0;
+	facetd_monitor_destroy(daemon);
+	return r;
 }
 
 static void tidy_up(struct facetd *daemon)
@@ -253,6 +304,7 @@ static void tidy_up(struct facetd *daemon)
 		facetd_vgpu_forget(
 			facet_container_of(daemon->vgpus.next, struct facetd_vgpu, link));
 	facetd_arbitration_destroy(daemon);
+	facetd_types_destroy(daemon->types);
 	sd_event_source_disable_unref(daemon->trim);
 	sd_event_unref(daemon->event);
 	facetd_rundir_close(&daemon->dir);
@@ -275,12 +327,14 @@ int main(int argc, char **argv)
 	if (facetd_process_be_prompt())
 		log_debug("no priority over what runs: shares are kept less exactly");
 	r = facetd_rundir_open(&daemon.dir, options.runtime_dir, options.group, &err);
+	if (!r)
+		r = load_types(&daemon, options.types, &err);
 	if (!r && set_up_loop(&daemon) < 0)
 		r = facet_error_set(&err, -EIO, "event loop: cannot be set up");
 	if (!r)
 		r = facetd_arbitration_create(&daemon, &options.arbitration, &err);
 	if (!r)
-		r = serve(&daemon, &err);
+		r = serve(&daemon, &options, &err);
 	tidy_up(&daemon);
 	if (r)
 		fprintf(stderr, "facetd: %s\n", err.text);

@@ -3,6 +3,7 @@
 #ifndef FACET_DAEMON_RECORD_H
 #define FACET_DAEMON_RECORD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -10,11 +11,15 @@
 #include "daemon/rundir.h"
 #include "daemon/vgpu_limits.h"
 
+/* Written with every record; a facetd refuses newer ones. 1 (facet 0.1.0 before limits) is read. */
+enum { FACETD_STATE_VERSION = 2 };
+
 struct facetd_record {
 	char name[65];
 	char gpu[32];       /* "soft0", "renderD128" */
 	char node[64];      /* "/dev/dri/renderD128", or "" */
 	char mechanism[16]; /* "virgl", "2d" */
+	char type[65];      /* what it was made as, or "" */
 	unsigned int width, height, outputs;
 	struct facetd_limits limits;
 	int64_t created; /* seconds since 1970 */

@@ -81,6 +81,26 @@ void facetd_arbitration_usage(struct facetd_vgpu *vgpu, struct facetd_usage *ret
 		read_page(member, ret);
 }
 
+static void copy(const struct facet_histogram *live, struct facet_histogram *ret)
+{
+	ret->count = __atomic_load_n(&live->count, __ATOMIC_RELAXED);
+	ret->sum_us = __atomic_load_n(&live->sum_us, __ATOMIC_RELAXED);
+	for (int i = 0; i < FACET_SHARE_BUCKETS; i++)
+		ret->buckets[i] = __atomic_load_n(&live->buckets[i], __ATOMIC_RELAXED);
+}
+
+void facetd_arbitration_histograms(const struct facetd_vgpu *vgpu, struct facetd_histograms *ret)
+{
+	const struct facet_share_page *page = vgpu->arbitrated ? vgpu->arbitrated->page : NULL;
+
+	*ret = (struct facetd_histograms){ .wait = { .count = 0 } };
+	if (!page)
+		return;
+	copy(&page->wait, &ret->wait);
+	copy(&page->execution, &ret->execution);
+	copy(&page->latency, &ret->latency);
+}
+
 /* --- enforcement --- */
 
 const char *facetd_enforcer_name(enum facetd_enforcer who)

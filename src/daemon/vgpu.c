@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "daemon/arbitration.h"
 #include "daemon/launch.h"
+#include "daemon/monitor.h"
 #include "daemon/process.h"
 
 #define LOG_AREA "facetd"
@@ -42,6 +43,7 @@ static void settle(struct facetd_vgpu *vgpu, int error, const char *text)
 	void (*settled)(void *, struct facetd_vgpu *, int, const char *) = vgpu->settled;
 
 	vgpu->settled = NULL;
+	facetd_monitor_changed(vgpu->daemon);
 	if (settled)
 		settled(vgpu->settled_owner, vgpu, error, text);
 }
@@ -74,6 +76,7 @@ void facetd_vgpu_forget(struct facetd_vgpu *vgpu)
 	close_fd(&vgpu->control_fd);
 	facet_list_remove(&vgpu->link);
 	vgpu->daemon->count--;
+	facetd_monitor_changed(vgpu->daemon);
 	free(vgpu);
 }
 
@@ -103,6 +106,7 @@ static struct facetd_vgpu *vgpu_new(struct facetd *daemon, const struct facetd_r
 	}
 	facet_list_append(link, &vgpu->link);
 	daemon->count++;
+	facetd_monitor_changed(daemon);
 	return vgpu;
 }
 
@@ -263,6 +267,7 @@ static int on_death(sd_event_source *source, int fd, uint32_t revents, void *use
 	if (!hung)
 		note_death(vgpu, how, sizeof(how));
 	let_go(vgpu);
+	facetd_monitor_changed(vgpu->daemon);
 	if (vgpu->phase == FACETD_STOPPING && !vgpu->respawn) {
 		log_info("%s: removed", vgpu->record.name);
 		vanish(vgpu, 0, "");
@@ -325,6 +330,8 @@ static void on_handover(void *owner, const struct facet_varlink_answer *answer, 
 	}
 	if (!answer->continues)
 		vgpu->handover = NULL;
+	/* A machine has come or gone, or its driver started. */
+	facetd_monitor_changed(vgpu->daemon);
 	if (facetd_held_take(&vgpu->held, answer->parameters, take_fd, answer->request, &err)) {
 		log_warn("%s: %s", vgpu->record.name, err.text);
 		return;
@@ -475,6 +482,7 @@ void facetd_vgpu_remove(struct facetd_vgpu *vgpu)
 		return;
 	}
 	vgpu->phase = FACETD_STOPPING;
+	facetd_monitor_changed(vgpu->daemon);
 	vgpu->respawn = false;
 	vgpu->timer = sd_event_source_disable_unref(vgpu->timer);
 	facetd_rundir_path(&vgpu->daemon->dir, vgpu->record.name, "control.sock", path);

@@ -28,6 +28,9 @@ struct facetd {
 	struct facet_varlink_server *server;
 	sd_event_source *trim; /* keeps logs short */
 	struct facetd_arbitration *arbitration;
+	struct facetd_types *types;
+	struct facetd_monitor *monitor;
+	struct facetd_metrics *metrics;
 };
 
 /*

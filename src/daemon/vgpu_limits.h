@@ -22,6 +22,7 @@ struct facetd_limits {
 	 */
 	char eus[FACETD_EUS_SIZE];
 	bool eus_exclusive; /* nobody else may run there */
+	bool overcommit;    /* its quota of memory may go past what the GPU has left */
 	uint32_t hang_ms;   /* 0: never */
 };
 

@@ -1,201 +1,28 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* lib.c - libfacet: each function is one varlink call to facetd. */
 #include <errno.h>
-#include <jansson.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-#include "facet/facet.h"
-#include "varlink/client.h"
-
-enum { ANSWER_TIMEOUT_MS = 60000 };
-
-#define EXPORT __attribute__((visibility("default")))
-
-struct facet_conn {
-	struct facet_client *client;
-	char text[512], argument[32];
-};
-
-/* What an error of the interface means to a caller in C. */
-static const struct {
-	const char *name;
-	int code;
-} errors[] = {
-	{ "io.facet.NotFound", -ENOENT },
-	{ "io.facet.AlreadyExists", -EEXIST },
-	{ "io.facet.InvalidArgument", -EINVAL },
-	{ "io.facet.InUse", -EBUSY },
-	{ "io.facet.LimitReached", -ENOSPC },
-	{ "io.facet.Failed", -EIO },
-	{ "org.varlink.service.InvalidParameter", -EINVAL },
-	{ NULL, -EPROTO },
-};
-
-EXPORT const char *facet_version(void)
-{
-	return FACET_VERSION;
-}
-
-EXPORT const char *facet_error_text(const struct facet_conn *conn)
-{
-	return conn->text;
-}
-
-EXPORT const char *facet_error_argument(const struct facet_conn *conn)
-{
-	return conn->argument;
-}
-
-EXPORT void facet_free(void *answer)
-{
-	free(answer);
-}
-
-EXPORT void facet_close(struct facet_conn *conn)
-{
-	if (!conn)
-		return;
-	facet_client_close(conn->client);
-	free(conn);
-}
-
-static void default_socket(char *path, size_t size)
-{
-	const char *given = getenv("FACET_SOCKET"), *user = getenv("XDG_RUNTIME_DIR");
-	struct stat st;
-
-	if (given && given[0]) {
-		snprintf(path, size, "%s", given);
-		return;
-	}
-	if (user && user[0] == '/') {
-		snprintf(path, size, "%s/facet/io.facet", user);
-		if (stat(path, &st) == 0)
-			return;
-	}
-	snprintf(path, size, "/run/facet/io.facet");
-}
-
-EXPORT int facet_connect(const char *socket, struct facet_conn **ret)
-{
-	struct facet_conn *conn = calloc(1, sizeof(*conn));
-	struct facet_error err;
-	char path[256];
-	int r;
-
-	*ret = conn;
-	if (!conn)
-		return -ENOMEM;
-	if (socket)
-		snprintf(path, sizeof(path), "%s", socket);
-	else
-		default_socket(path, sizeof(path));
-	r = facet_client_open(path, &conn->client, &err);
-	if (!r)
-		return 0;
-	snprintf(conn->text, sizeof(conn->text),
-		 "no facetd: %s: start one with `systemctl start facetd` (or `systemctl --user "
-		 "start facetd`, or simply `facetd &`)",
-		 err.text);
-	return r == -ENOENT ? -ECONNREFUSED : r;
-}
-
-/* The error of an answer, if it is one. */
-static int judge(struct facet_conn *conn, const json_t *message)
-{
-	const char *name = json_string_value(json_object_get(message, "error"));
-	json_t *parameters = json_object_get(message, "parameters");
-	const char *text = json_string_value(json_object_get(parameters, "message"));
-	const char *argument = json_string_value(json_object_get(parameters, "argument"));
-	unsigned int i;
-
-	if (!name)
-		return 0;
-	if (!argument)
-		argument = json_string_value(json_object_get(parameters, "parameter"));
-	snprintf(conn->argument, sizeof(conn->argument), "%s", argument ? argument : "");
-	if (text)
-		snprintf(conn->text, sizeof(conn->text), "%s", text);
-	else
-		snprintf(conn->text, sizeof(conn->text), "facetd answered %s %s", name,
-			 conn->argument);
-	for (i = 0; errors[i].name && strcmp(errors[i].name, name) != 0; i++)
-		;
-	return errors[i].code;
-}
-
-/* @parameters is taken; @ret_parameters is the caller's. */
-static int call(struct facet_conn *conn, const char *method, json_t *parameters, int fd,
-		json_t **ret_parameters)
-{
-	struct facet_error err = { .text = "" };
-	json_t *message = NULL;
-	int r;
-
-	/* The reason stands in the text already. */
-	if (!conn->client) {
-		json_decref(parameters);
-		return -ENOTCONN;
-	}
-	conn->text[0] = conn->argument[0] = '\0';
-	r = facet_client_send(conn->client, method, parameters, &fd, fd >= 0, false, &err);
-	if (!r)
-		r = facet_client_receive(conn->client, ANSWER_TIMEOUT_MS, &message, &err);
-	if (r) {
-		snprintf(conn->text, sizeof(conn->text), "facetd: %s", err.text);
-		/* An answer that comes late must not be taken for the next one's. */
-		facet_client_close(conn->client);
-		conn->client = NULL;
-		return r;
-	}
-	r = judge(conn, message);
-	if (!r && ret_parameters)
-		*ret_parameters = json_incref(json_object_get(message, "parameters"));
-	json_decref(message);
-	return r;
-}
+#include "lib/conn.h"
 
 /* A call whose answer is the text of one field. */
 static int call_text(struct facet_conn *conn, const char *method, json_t *parameters,
 		     const char *field, char **ret)
 {
-	json_t *answer = NULL;
-	char *text;
-	int r = call(conn, method, parameters, -1, &answer);
+	json_t *value;
+	int r = facetlib_call_field(conn, method, parameters, field, &value);
 
 	if (r)
 		return r;
-	text = json_dumps(json_object_get(answer, field), JSON_ENCODE_ANY | JSON_COMPACT);
-	json_decref(answer);
-	if (!text) {
-		snprintf(conn->text, sizeof(conn->text), "facetd: %s: no %s in the answer", method,
-			 field);
-		return -EPROTO;
-	}
-	*ret = text;
-	return 0;
+	*ret = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+	json_decref(value);
+	return *ret ? 0 : facetlib_fail(conn, -ENOMEM, "%s: out of memory", method);
 }
 
-EXPORT int facet_daemon_version(struct facet_conn *conn, char **ret)
+static json_t *named(const char *name)
 {
-	json_t *answer = NULL;
-	int r = call(conn, "org.varlink.service.GetInfo", NULL, -1, &answer);
-	const char *version = json_string_value(json_object_get(answer, "version"));
-
-	if (!r) {
-		*ret = strdup(version ? version : "?");
-		r = *ret ? 0 : -ENOMEM;
-	}
-	json_decref(answer);
-	return r;
-}
-
-EXPORT int facet_list_gpus(struct facet_conn *conn, char **ret_json)
-{
-	return call_text(conn, "io.facet.ListGPUs", NULL, "gpus", ret_json);
+	return json_pack("{s:s}", "name", name);
 }
 
 static void set_integer(json_t *parameters, const char *name, uint64_t value)
@@ -204,21 +31,123 @@ static void set_integer(json_t *parameters, const char *name, uint64_t value)
 		json_object_set_new(parameters, name, json_integer((json_int_t)value));
 }
 
+/*
+ * What the caller knows of a struct: members that came later are zero. A newer caller is served as
+ * long as it wants nothing of what we do not know.
+ */
+static int take_struct(struct facet_conn *conn, const char *what, void *to, size_t size,
+		       size_t smallest, const void *from)
+{
+	size_t given;
+
+	memcpy(&given, from, sizeof(given));
+	if (given < smallest)
+		return facetlib_fail(conn, -EINVAL, "%s: its size is not set", what);
+	memset(to, 0, size);
+	memcpy(to, from, given < size ? given : size);
+	for (size_t i = size; i < given; i++)
+		if (((const char *)from)[i])
+			return facetlib_fail(
+				conn, -EINVAL,
+				"%s: of a later version than libfacet %s: install that", what,
+				FACET_VERSION);
+	return 0;
+}
+
+EXPORT int facet_list_gpus(struct facet_conn *conn, char **ret_json)
+{
+	return call_text(conn, "io.facet.ListGPUs", NULL, "gpus", ret_json);
+}
+
+EXPORT int facet_list_types(struct facet_conn *conn, char **ret_json)
+{
+	return call_text(conn, "io.facet.ListTypes", NULL, "types", ret_json);
+}
+
+static void set_flag(json_t *parameters, const char *name, bool set)
+{
+	if (set)
+		json_object_set_new(parameters, name, json_true());
+}
+
 EXPORT int facet_create(struct facet_conn *conn, const struct facet_create *create, char **ret_json)
 {
+	struct facet_create c;
 	json_t *parameters;
+	int r = take_struct(conn, "struct facet_create", &c, sizeof(c),
+			    offsetof(struct facet_create, type), create);
 
-	if (create->size < sizeof(*create) || !create->name) {
-		snprintf(conn->text, sizeof(conn->text), "facet_create: no name, or no size");
-		return -EINVAL;
-	}
-	parameters = json_pack("{s:s, s:s*, s:s*}", "name", create->name, "gpu", create->gpu,
-			       "mechanism", create->mechanism);
-	set_integer(parameters, "width", create->width);
-	set_integer(parameters, "height", create->height);
-	set_integer(parameters, "outputs", create->outputs);
-	set_integer(parameters, "vram_bytes", create->vram_bytes);
+	if (r)
+		return r;
+	if (!c.name)
+		return facetlib_fail(conn, -EINVAL, "facet_create: no name");
+	parameters = json_pack("{s:s, s:s*, s:s*, s:s*, s:s*}", "name", c.name, "gpu", c.gpu,
+			       "mechanism", c.mechanism, "type", c.type, "eus", c.eus);
+	if (!parameters)
+		return facetlib_fail(conn, -EINVAL, "facet_create: a name is not UTF-8");
+	set_integer(parameters, "width", c.width);
+	set_integer(parameters, "height", c.height);
+	set_integer(parameters, "outputs", c.outputs);
+	set_integer(parameters, "vram_bytes", c.vram_bytes);
+	set_integer(parameters, "weight", c.weight);
+	set_integer(parameters, "cap_ppm", c.cap_ppm);
+	set_integer(parameters, "reservation_ppm", c.reservation_ppm);
+	set_integer(parameters, "hang_ms", c.hang_ms);
+	if (c.flags & FACET_CREATE_HANG_NEVER)
+		json_object_set_new(parameters, "hang_ms", json_integer(0));
+	set_flag(parameters, "eus_exclusive", c.flags & FACET_CREATE_EUS_EXCLUSIVE);
+	set_flag(parameters, "overcommit", c.flags & FACET_CREATE_OVERCOMMIT);
 	return call_text(conn, "io.facet.Create", parameters, "vgpu", ret_json);
+}
+
+EXPORT int facet_set_limits(struct facet_conn *conn, const char *name,
+			    const struct facet_limits *limits)
+{
+	struct facet_limits l;
+	json_t *parameters;
+	int r = take_struct(conn, "struct facet_limits", &l, sizeof(l), sizeof(l), limits);
+	const struct {
+		uint32_t bit;
+		const char *name;
+		uint64_t value;
+	} integers[] = {
+		{ FACET_LIMIT_WEIGHT, "weight", l.weight },
+		{ FACET_LIMIT_CAP, "cap_ppm", l.cap_ppm },
+		{ FACET_LIMIT_RESERVATION, "reservation_ppm", l.reservation_ppm },
+		{ FACET_LIMIT_VRAM, "vram_bytes", l.vram_bytes },
+		{ FACET_LIMIT_HANG, "hang_ms", l.hang_ms },
+	};
+
+	if (r)
+		return r;
+	parameters = named(name);
+	for (size_t i = 0; i < sizeof(integers) / sizeof(integers[0]); i++)
+		if (l.set & integers[i].bit)
+			json_object_set_new(parameters, integers[i].name,
+					    json_integer((json_int_t)integers[i].value));
+	if (l.set & FACET_LIMIT_EUS)
+		json_object_set_new(parameters, "eus", json_string(l.eus ? l.eus : ""));
+	if (l.set & FACET_LIMIT_EUS_EXCLUSIVE)
+		json_object_set_new(parameters, "eus_exclusive", json_boolean(l.eus_exclusive));
+	if (l.set & FACET_LIMIT_OVERCOMMIT)
+		json_object_set_new(parameters, "overcommit", json_boolean(l.overcommit));
+	return facetlib_call(conn, "io.facet.Set", parameters, -1, NULL);
+}
+
+EXPORT int facet_set_policy(struct facet_conn *conn, const char *gpu, const char *policy)
+{
+	char word[32];
+
+	/* The interface has no dashes in such words. */
+	for (size_t i = 0; i < sizeof(word); i++) {
+		word[i] = policy[i] == '-' ? '_' : policy[i];
+		if (!policy[i])
+			return facetlib_call(conn, "io.facet.SetPolicy",
+					     json_pack("{s:s, s:s}", "gpu", gpu, "policy", word),
+					     -1, NULL);
+	}
+	return facetlib_fail(conn, -EINVAL, "policy %.40s: must be best-effort, equal or fixed",
+			     policy);
 }
 
 EXPORT int facet_list(struct facet_conn *conn, char **ret_json)
@@ -228,18 +157,22 @@ EXPORT int facet_list(struct facet_conn *conn, char **ret_json)
 
 EXPORT int facet_show(struct facet_conn *conn, const char *name, char **ret_json)
 {
-	return call_text(conn, "io.facet.Show", json_pack("{s:s}", "name", name), "vgpu", ret_json);
+	return call_text(conn, "io.facet.Show", named(name), "vgpu", ret_json);
+}
+
+EXPORT int facet_stats(struct facet_conn *conn, char **ret_json)
+{
+	return call_text(conn, "io.facet.Stats", NULL, "vgpus", ret_json);
 }
 
 EXPORT int facet_restart(struct facet_conn *conn, const char *name, char **ret_json)
 {
-	return call_text(conn, "io.facet.Restart", json_pack("{s:s}", "name", name), "vgpu",
-			 ret_json);
+	return call_text(conn, "io.facet.Restart", named(name), "vgpu", ret_json);
 }
 
 EXPORT int facet_remove(struct facet_conn *conn, const char *name, unsigned int flags)
 {
-	return call(
+	return facetlib_call(
 		conn, "io.facet.Remove",
 		json_pack("{s:s, s:b}", "name", name, "force", (flags & FACET_REMOVE_FORCE) != 0),
 		-1, NULL);
@@ -248,10 +181,10 @@ EXPORT int facet_remove(struct facet_conn *conn, const char *name, unsigned int 
 EXPORT int facet_screenshot(struct facet_conn *conn, const char *name, unsigned int output,
 			    int cursor, int fd)
 {
-	return call(conn, "io.facet.Screenshot",
-		    json_pack("{s:s, s:I, s:b}", "name", name, "output", (json_int_t)output,
-			      "cursor", cursor),
-		    fd, NULL);
+	return facetlib_call(conn, "io.facet.Screenshot",
+			     json_pack("{s:s, s:I, s:b}", "name", name, "output",
+				       (json_int_t)output, "cursor", cursor),
+			     fd, NULL);
 }
 
 EXPORT int facet_set_output(struct facet_conn *conn, const char *name, unsigned int output,
@@ -263,5 +196,5 @@ EXPORT int facet_set_output(struct facet_conn *conn, const char *name, unsigned 
 		json_object_set_new(parameters, "connected", json_boolean(connected));
 	set_integer(parameters, "width", width);
 	set_integer(parameters, "height", height);
-	return call(conn, "io.facet.SetOutput", parameters, -1, NULL);
+	return facetlib_call(conn, "io.facet.SetOutput", parameters, -1, NULL);
 }

@@ -124,6 +124,11 @@ int facet_client_receive(struct facet_client *client, int timeout_ms, json_t **r
 	}
 }
 
+int facet_client_fd(const struct facet_client *client)
+{
+	return client->stream.fd;
+}
+
 int facet_client_take_fd(struct facet_client *client)
 {
 	return facet_stream_take_fd(&client->stream);

@@ -32,6 +32,9 @@ int facet_client_send(struct facet_client *client, const char *method, json_t *p
 int facet_client_receive(struct facet_client *client, int timeout_ms, json_t **ret_message,
 			 struct facet_error *err);
 
+/* For poll(); receive with a timeout of 0 when it is readable, until -ETIMEDOUT. */
+int facet_client_fd(const struct facet_client *client);
+
 /* The next descriptor that came with the answers, now the caller's own; -1: none left. */
 int facet_client_take_fd(struct facet_client *client);
 
