@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/checked.h"
 #include "base/log.h"
 #include "vgpu/vgpu.h"
 
@@ -33,6 +34,8 @@ struct fd_list {
 	int fds[OWN_FDS + FDS_A_RING * FACET_HANDOVER_MAX_RINGS + FACET_GUEST_MAX_REGIONS];
 	unsigned int count;
 };
+_Static_assert(FACET_ARRAY_SIZE(((struct fd_list *)NULL)->fds) <= 253,
+	       "more than the kernel lets one message carry");
 
 static void fd_list_add(struct fd_list *list, const char *name, int fd)
 {
