@@ -74,7 +74,7 @@ void *facet_guest_user_pointer(struct facet_guest_memory *mem, uint64_t user_add
 /* --- for transports: loop thread --- */
 
 enum {
-	FACET_GUEST_MAX_REGIONS = 224, /* as many as fit into one message to a successor */
+	FACET_GUEST_MAX_REGIONS = 232, /* as many as fit into one message to a successor */
 	FACET_GUEST_IOMMU_PAGE = 4096, /* what one miss asks for, at least */
 };
 

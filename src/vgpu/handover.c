@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/checked.h"
 #include "base/log.h"
 #include "varlink/stream.h"
 #include "vgpu/vgpu.h"
@@ -40,7 +41,7 @@ struct fd_list {
 	int fds[OWN_FDS + FDS_A_RING * FACET_HANDOVER_MAX_RINGS + FACET_GUEST_MAX_REGIONS];
 	unsigned int count;
 };
-_Static_assert(sizeof(((struct fd_list *)0)->fds) / sizeof(int) <= FACET_STREAM_MAX_FDS,
+_Static_assert(FACET_ARRAY_SIZE(((struct fd_list *)NULL)->fds) <= FACET_STREAM_MAX_FDS,
 	       "all of them fit into one message");
 
 static void fd_list_add(struct fd_list *list, const char *name, int fd)
