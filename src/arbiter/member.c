@@ -140,6 +140,9 @@ void facet_member_place(struct facet_member *member, uint64_t now_ns)
 		facet_heap_update(&arbiter->slowest, &member->slow, member->vtime);
 		facet_heap_update(gate_heap(member), &member->gate, gate_key(member));
 	}
+	arbiter->wanting -= member->wants;
+	member->wants = competes && member->backlogged;
+	arbiter->wanting += member->wants;
 	facet_list_remove(&member->pending);
 	if (!competes && member->open == member->bucket.empty)
 		facet_list_append(&arbiter->pending, &member->pending);
@@ -191,15 +194,15 @@ static void charge(struct facet_member *member, uint64_t used_ns)
 }
 
 /*
- * Seen without work, and yet it used what it has no right to: tiny batches, between looks. It is
- * held to compete until that is paid back.
+ * Has used something since the last look, and may be seen without work just now: tiny batches. It
+ * competes, and if it leads, stays closed until that is paid back.
  */
 static bool owes(const struct facet_member *member)
 {
 	facet_vtime lead = member->vtime - facet_arbiter_vtime(member->arbiter);
 	int64_t window = (int64_t)member->window;
 
-	return member->owing ? lead > window / 2 : member->used && lead > window;
+	return member->used || (member->owing && lead > window / 2);
 }
 
 void facet_member_observe(struct facet_member *member, uint64_t now_ns, uint64_t used_ns,
@@ -249,6 +252,20 @@ void facet_arbiter_place_observed(struct facet_arbiter *arbiter, uint64_t now_ns
 	}
 	while ((link = facet_list_pop(&come)))
 		facet_member_place(facet_container_of(link, struct facet_member, observed), now_ns);
+}
+
+/* Without anybody who wants to run, those that owe are kept in proportion to each other. */
+void facet_arbiter_acquit(struct facet_arbiter *arbiter, uint64_t now_ns)
+{
+	while (arbiter->wanting) {
+		struct facet_member *member = facet_container_of(
+			facet_heap_top(&arbiter->slowest)->node, struct facet_member, slow);
+
+		if (member->backlogged)
+			return;
+		member->owing = false;
+		facet_member_place(member, now_ns);
+	}
 }
 
 /* The member's part is another one: leads are use, so they are other virtual times now. */
@@ -379,6 +396,7 @@ void facet_member_remove(struct facet_member *member)
 
 	if (member->competes)
 		leave(member, member->seen_ns);
+	arbiter->wanting -= member->wants;
 	facet_heap_remove(&arbiter->timers, &member->timer);
 	facet_list_remove(&member->pending);
 	facet_list_remove(&member->observed);

@@ -28,6 +28,7 @@ struct facet_arbiter {
 	struct facet_list observed; /* since the last step: to be placed */
 	struct facet_list pending;  /* gates that are not as they should be for other reasons */
 	uint64_t competing;         /* sum of the parts of those that compete */
+	size_t wanting;             /* of those that compete: are backlogged, and do not just owe */
 	size_t watched;             /* were seen to work: backlogged, or having used something */
 	facet_vtime now;            /* virtual: of the slowest; the last one when nobody competes */
 	facet_vtime base;  /* claims are counted from here; as @now, but not set back by them */
@@ -54,7 +55,7 @@ struct facet_member {
 	int64_t rested;   /* since the last step, ns */
 	uint64_t used_ns;
 	uint64_t seen_ns, throttled_ns;
-	bool backlogged, watched, used, owing, competes, open;
+	bool backlogged, watched, used, owing, wants, competes, open;
 	struct facet_heap_node slow, gate, timer;
 	struct facet_list observed, pending;
 };
@@ -67,6 +68,8 @@ void facet_arbiter_settle(struct facet_arbiter *arbiter, uint64_t now_ns);
 /* Sorts a member into where its state says; all that were observed since the last step. */
 void facet_member_place(struct facet_member *member, uint64_t now_ns);
 void facet_arbiter_place_observed(struct facet_arbiter *arbiter, uint64_t now_ns);
+/* Then, once it is known who competes: virtual time does not wait for those without work. */
+void facet_arbiter_acquit(struct facet_arbiter *arbiter, uint64_t now_ns);
 /* Opens or closes; one that competes changes heaps. */
 void facet_member_turn(struct facet_member *member, bool open, uint64_t now_ns);
 

@@ -205,6 +205,7 @@ void facet_arbiter_step(struct facet_arbiter *arbiter, uint64_t now_ns,
 	facet_arbiter_settle(arbiter, now_ns);
 	facet_arbiter_place_observed(arbiter, now_ns);
 	expire(arbiter, now_ns);
+	facet_arbiter_acquit(arbiter, now_ns);
 	step_others(arbiter, now_ns, change);
 	now = quicken(arbiter, now_ns);
 	close_leaders(arbiter, now, now_ns, change);

@@ -357,6 +357,19 @@ static void tiny_batches_get_no_more(void **state)
 	}
 }
 
+/* Also when there is nobody else. */
+static void tiny_batches_are_shared_among_themselves(void **state)
+{
+	const struct sim_load tiny = { .batch_ns = MS / 50, .seen_ppm = 1 };
+	struct sim *sim = best_effort(2, 3, 6);
+
+	for (size_t i = 0; i < 3; i++)
+		sim_join(sim, i, weight((uint32_t)(3 - i)), &tiny);
+	sim_run(sim, 6 * second);
+	shares_hold(sim, 0, 1);
+	sim_destroy(sim);
+}
+
 static void one_that_never_finishes(void **state)
 {
 	const struct sim_load endless = { .batch_ns = 1000 * (uint64_t)SIM_FOREVER };
@@ -529,6 +542,7 @@ int main(void)
 		cmocka_unit_test(short_pauses_keep_the_claim),
 		cmocka_unit_test(small_frames_do_not_wait),
 		cmocka_unit_test(tiny_batches_get_no_more),
+		cmocka_unit_test(tiny_batches_are_shared_among_themselves),
 		cmocka_unit_test(one_that_never_finishes),
 		cmocka_unit_test(what_the_slow_cannot_use_goes_to_the_others),
 		cmocka_unit_test(noise_is_no_surplus),
