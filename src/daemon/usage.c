@@ -4,7 +4,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "base/checked.h"
 #include "daemon/arbitrated.h"
@@ -186,17 +185,33 @@ static void say_vram(const struct facetd_arbitrated *member, struct facetd_enfor
 	    "OUT_OF_MEMORY");
 }
 
+/* In bytes; 0: unlimited or not known. prlimit() asks for privileges that root may lack, too. */
+static unsigned long long private_limit(const struct facetd_arbitrated *member)
+{
+	char path[64], line[128];
+	unsigned long long bytes = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/limits", (int)member->worker);
+	file = fopen(path, "re");
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "Max data size %llu", &bytes) == 1)
+			break;
+	if (file)
+		fclose(file);
+	return bytes;
+}
+
 static void say_memory(const struct facetd_arbitrated *member, struct facetd_enforcement *ret)
 {
-	struct rlimit private = { RLIM_INFINITY, RLIM_INFINITY };
+	unsigned long long bytes;
 	char group[120] = "";
 
 	if (!member->worker) {
 		say(ret, FACETD_NOT_ENFORCED, "there is no process now");
 		return;
 	}
-	if (prlimit(member->worker, RLIMIT_DATA, NULL, &private) < 0)
-	private.rlim_cur = RLIM_INFINITY;
+	bytes = private_limit(member);
 	if (member->memory_why[0])
 		snprintf(group, sizeof(group), "no control group: %s", member->memory_why);
 	else if (!member->memory_limit)
@@ -208,9 +223,9 @@ static void say_memory(const struct facetd_arbitrated *member, struct facetd_enf
 			 "control group %" PRIu64 " MiB, %" PRIu64
 			 " of them for the guest's own memory",
 			 member->memory_limit >> 20, member->guest_bytes >> 20);
-	if (private.rlim_cur != RLIM_INFINITY)
+	if (bytes)
 		say(ret, FACETD_BY_KERNEL, "RLIMIT_DATA %llu MiB of private memory; %s",
-		    (unsigned long long)private.rlim_cur >> 20, group);
+		    bytes >> 20, group);
 	else
 		say(ret, member->memory_limit ? FACETD_BY_KERNEL : FACETD_NOT_ENFORCED,
 		    "its process runs without a sandbox and RLIMIT_DATA; %s", group);
