@@ -603,6 +603,100 @@ static void sub_contexts_have_an_end(void **state)
 	assert_int_equal(facet_virgl_check_commands(&virgl, &subs[2], words, 2), -ENOMEM);
 }
 
+struct purse {
+	struct facet_engine_account account;
+	uint64_t used, max;
+};
+
+static int charge(struct facet_engine_account *account, uint64_t bytes)
+{
+	struct purse *purse = facet_container_of(account, struct purse, account);
+
+	if (bytes > purse->max - purse->used)
+		return -EDQUOT;
+	purse->used += bytes;
+	return 0;
+}
+
+static void uncharge(struct facet_engine_account *account, uint64_t bytes)
+{
+	struct purse *purse = facet_container_of(account, struct purse, account);
+
+	assert_true(bytes <= purse->used);
+	purse->used -= bytes;
+}
+
+/* Also asked of the filter alone. */
+static void objects_are_paid_for(void **state)
+{
+	struct purse purse = { { charge, uncharge }, 0, 64 << 20 };
+	struct facet_virgl virgl = { .engine.account = &purse.account };
+	struct facet_virgl_subs subs = { 0 };
+	uint32_t surface[3] = { command(1, 8, 2), 7 }, shader[6] = { command(1, 4, 5), 8, 0, 1000 };
+	uint32_t end[2] = { command(3, 0, 1), 7 }, choose[2] = { command(28, 0, 1), 5 };
+	uint32_t add[2] = { command(29, 0, 1), 5 }, drop[2] = { command(30, 0, 1), 5 };
+	uint64_t one, all;
+
+#define CHECK(words) \
+	facet_virgl_check_commands(&virgl, &subs, words, sizeof(words) / sizeof((words)[0]))
+	assert_int_equal(CHECK(surface), 0);
+	one = purse.used;
+	assert_true(one > 0);
+	assert_int_equal(CHECK(surface), 0); /* in the place of the first */
+	assert_int_equal(purse.used, one);
+	assert_int_equal(CHECK(shader), 0);
+	all = purse.used;
+	assert_true(all - one > one);
+	shader[3] |= 1U << 31; /* more of its text */
+	assert_int_equal(CHECK(shader), 0);
+	assert_int_equal(purse.used, all);
+	/* Handles are a sub-context's own. */
+	assert_int_equal(CHECK(add), 0);
+	assert_true(purse.used > all + (1 << 20));
+	assert_int_equal(CHECK(choose), 0);
+	assert_int_equal(CHECK(end), 0);
+	assert_int_equal(CHECK(surface), 0);
+	assert_true(purse.used > all + (1 << 20) + one);
+	/* Somewhere that is not: nothing ends, the library stays where it is. */
+	choose[1] = 99;
+	assert_int_equal(CHECK(choose), 0);
+	assert_int_equal(CHECK(drop), 0);
+	assert_int_equal(purse.used, all);
+	assert_int_equal(CHECK(end), 0);
+	assert_int_equal(purse.used, all - one);
+	/* And there is an end. */
+	for (shader[1] = 100; CHECK(shader) == 0 && shader[1] < 10000; shader[1]++)
+		shader[3] = 5000;
+	assert_in_range(shader[1], 110, 9999);
+	assert_int_equal(CHECK(shader), -ENOMEM);
+	assert_int_equal(CHECK(add), -ENOMEM);
+	facet_virgl_subs_clear(&virgl, &subs);
+	assert_int_equal(purse.used, 0);
+	shader[3] = 2 << 20;
+	assert_int_equal(CHECK(shader), -ENOMEM);
+	assert_int_equal(purse.used, 0);
+#undef CHECK
+}
+
+/* What is made at last is paid then, and given back. */
+static void contexts_are_paid_for(void **state)
+{
+	struct fixture *f = *state;
+	struct purse purse = { { charge, uncharge }, 0, 1 << 20 };
+	_Alignas(8) uint32_t nop[1] = { command(0, 0, 0) };
+
+	facet_engine_set_account(f->engine, &purse.account);
+	assert_int_equal(run(f, of_context(FACET_JOB_CONTEXT_CREATE, 0)), 0);
+	assert_int_equal(purse.used, 0);
+	assert_int_equal(run(f, submit(nop, 1)), -ENOMEM);
+	purse.max = 64 << 20;
+	assert_int_equal(run(f, submit(nop, 1)), 0);
+	assert_true(purse.used > 2 << 20);
+	assert_int_equal(run(f, of_context(FACET_JOB_CONTEXT_DESTROY, 0)), 0);
+	assert_int_equal(purse.used, 0);
+	facet_engine_set_account(f->engine, NULL);
+}
+
 static void bad_objects_are_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -654,6 +748,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(bad_boxes_are_refused, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(bad_commands_are_refused, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(sub_contexts_have_an_end, set_up, tear_down),
+		cmocka_unit_test(objects_are_paid_for),
+		cmocka_unit_test_setup_teardown(contexts_are_paid_for, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(bad_objects_are_refused, set_up, tear_down),
 	};
 
