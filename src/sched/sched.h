@@ -16,7 +16,8 @@ struct facet_sched_config {
 	unsigned int max_contexts;   /* 0: none */
 	unsigned int max_queued;     /* the guest's jobs waiting; 0: none */
 	struct facet_gate *gate;     /* that the guest's jobs pass; borrowed; NULL: none */
-	int statm_fd; /* /proc/self/statm: holds the whole process to the quota; borrowed; 0: no */
+	int statm_fd; /* /proc/self/statm: holds the whole process to the quota; borrowed; -1 or 0:
+			 no */
 };
 
 /* From a submit, transfer or flush to its start, or to its end, in us; half of them take less. */
