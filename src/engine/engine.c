@@ -118,3 +118,19 @@ void facet_engine_leave(struct facet_engine *engine)
 	if (engine->ops->leave)
 		engine->ops->leave(engine);
 }
+
+void facet_engine_set_account(struct facet_engine *engine, struct facet_engine_account *account)
+{
+	engine->account = account;
+}
+
+int facet_engine_charge(struct facet_engine *engine, uint64_t bytes)
+{
+	return engine->account ? engine->account->charge(engine->account, bytes) : 0;
+}
+
+void facet_engine_uncharge(struct facet_engine *engine, uint64_t bytes)
+{
+	if (engine->account)
+		engine->account->uncharge(engine->account, bytes);
+}

@@ -132,6 +132,8 @@ struct facet_job {
 		struct facet_list link;
 		void *sched;
 		void (*done)(struct facet_job *job, int status);
+		enum facet_job_kind kind; /* it was submitted as */
+		int status;               /* that it ends with, if not with a worse one */
 	} running;
 
 	struct { /* the engine's, while it has the job */
@@ -146,6 +148,12 @@ struct facet_job {
 	 */
 	void (*done)(struct facet_job *job, int status);
 	void *owner;
+};
+
+/* Pays for what a renderer keeps for the guest, beside its resources. Engine thread. */
+struct facet_engine_account {
+	int (*charge)(struct facet_engine_account *account, uint64_t bytes); /* 0 or -EDQUOT */
+	void (*uncharge)(struct facet_engine_account *account, uint64_t bytes);
 };
 
 /**
@@ -169,6 +177,9 @@ int facet_engine_probe(const char *name, const struct facet_engine_config *cfg,
 
 /* "virgl (LLVMPIPE ...)", or "" until the renderer was loaded. Any thread. */
 const char *facet_engine_renderer(const struct facet_engine *engine);
+
+/* Before and after the engine thread; NULL: nobody pays. */
+void facet_engine_set_account(struct facet_engine *engine, struct facet_engine_account *account);
 
 /* --- engine thread, one and the same for all calls --- */
 

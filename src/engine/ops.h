@@ -32,7 +32,12 @@ struct facet_engine_ops {
 struct facet_engine {
 	const struct facet_engine_ops *ops;
 	struct facet_engine_caps caps;
+	struct facet_engine_account *account;
 };
+
+/* 0, or -EDQUOT when the guest has had its share. Thread: engine. */
+int facet_engine_charge(struct facet_engine *engine, uint64_t bytes);
+void facet_engine_uncharge(struct facet_engine *engine, uint64_t bytes);
 
 extern const struct facet_engine_ops facet_virgl_engine, facet_soft2d_engine, facet_null_engine;
 

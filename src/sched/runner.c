@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "sched/guard.h"
 #include "sched/idle.h"
 #include "sched/meter.h"
 #include "sched/queue.h"
@@ -43,6 +44,8 @@ struct facet_sched {
 	struct facet_job_queue queue;
 	struct facet_quota vram, contexts;
 	struct facet_meter meter;
+	struct facet_guard guard;            /* the engine thread's */
+	struct facet_engine_account account; /* what the renderer keeps is paid from vram */
 	bool sleeping, stopping;
 };
 
@@ -87,13 +90,14 @@ static void on_done(struct facet_job *job, int status)
 	facet_meter_done(&sched->meter, job, now());
 	pthread_mutex_unlock(&sched->lock);
 	job->done = job->running.done;
-	job->done(job, status);
+	job->kind = job->running.kind;
+	job->done(job, status ? status : job->running.status);
 }
 
-/* Waits until the job may begin. How long that took is a wait, not work. */
-static void begin(struct facet_sched *sched, struct facet_job *job)
+/* Waits until the job may begin. How long that took is a wait, not work. Returns the quota. */
+static uint64_t begin(struct facet_sched *sched, struct facet_job *job)
 {
-	uint64_t popped = job->started_ns;
+	uint64_t popped = job->started_ns, quota;
 	bool held = facet_meter_needs_gate(job->kind) && facet_gate_pass(sched->meter.gate);
 
 	if (held)
@@ -101,21 +105,33 @@ static void begin(struct facet_sched *sched, struct facet_job *job)
 	pthread_mutex_lock(&sched->lock);
 	sched->queue.wait_ns += job->started_ns - popped;
 	facet_meter_started(&sched->meter, job);
+	quota = sched->vram.max;
 	pthread_mutex_unlock(&sched->lock);
+	return quota;
+}
+
+/* A place in the order is all that is left of it: fences end one after another. */
+static void make_it_fail(struct facet_job *job, int status)
+{
+	job->running.status = status;
+	job->kind = FACET_JOB_FENCE;
 }
 
 static void run_job(struct facet_sched *sched, struct facet_job *job, int status)
 {
 	const enum facet_job_kind kind = job->kind;
-	uint64_t start, end;
+	uint64_t start, end, quota;
 
 	if (status) {
 		job->done(job, status);
 		return;
 	}
-	begin(sched, job);
+	quota = begin(sched, job);
+	if (!facet_guard_allows(&sched->guard, kind, quota, job->started_ns))
+		make_it_fail(job, -ENOMEM);
 	start = job->started_ns;
 	facet_engine_execute(sched->engine, job);
+	facet_guard_ran(&sched->guard, facet_engine_renderer(sched->engine)[0]);
 	end = now();
 	pthread_mutex_lock(&sched->lock);
 	facet_job_queue_ran(&sched->queue, kind, start, end);
@@ -212,6 +228,16 @@ static int start_thread(struct facet_sched *sched)
 	return 0;
 }
 
+static int charge_renderer(struct facet_engine_account *account, uint64_t bytes)
+{
+	return facet_sched_charge(facet_container_of(account, struct facet_sched, account), bytes);
+}
+
+static void uncharge_renderer(struct facet_engine_account *account, uint64_t bytes)
+{
+	facet_sched_uncharge(facet_container_of(account, struct facet_sched, account), bytes);
+}
+
 int facet_sched_create(const struct facet_sched_config *cfg, struct facet_sched **ret,
 		       struct facet_error *err)
 {
@@ -225,6 +251,10 @@ int facet_sched_create(const struct facet_sched_config *cfg, struct facet_sched 
 	sched->contexts.max = cfg->max_contexts;
 	facet_job_queue_init(&sched->queue, cfg->max_queued);
 	facet_meter_init(&sched->meter, cfg->gate);
+	facet_guard_init(&sched->guard, cfg->statm_fd);
+	sched->account = (struct facet_engine_account){ .charge = charge_renderer,
+							.uncharge = uncharge_renderer };
+	facet_engine_set_account(sched->engine, &sched->account);
 	pthread_mutex_init(&sched->lock, NULL);
 	r = facet_idle_init(&sched->idle, cfg->engine, cfg->errands);
 	if (!r) {
@@ -235,6 +265,7 @@ int facet_sched_create(const struct facet_sched_config *cfg, struct facet_sched 
 	if (r) {
 		facet_error_set(err, r, "scheduler: cannot start the engine thread: %s",
 				strerror(-r));
+		facet_engine_set_account(sched->engine, NULL);
 		pthread_mutex_destroy(&sched->lock);
 		free(sched);
 		return r;
@@ -253,6 +284,7 @@ void facet_sched_destroy(struct facet_sched *sched)
 	pthread_mutex_unlock(&sched->lock);
 	facet_idle_wake(&sched->idle);
 	pthread_join(sched->thread, NULL);
+	facet_engine_set_account(sched->engine, NULL);
 	facet_idle_fini(&sched->idle);
 	pthread_mutex_destroy(&sched->lock);
 	free(sched);
@@ -268,6 +300,8 @@ int facet_sched_submit(struct facet_sched *sched, struct facet_job *job)
 	if (!r) {
 		job->running.sched = sched;
 		job->running.done = job->done;
+		job->running.kind = job->kind;
+		job->running.status = 0;
 		job->done = on_done;
 		facet_meter_queued(&sched->meter, job);
 		asleep = sched->sleeping;

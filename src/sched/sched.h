@@ -17,6 +17,8 @@ struct facet_sched_config {
 	unsigned int max_contexts;   /* 0: none */
 	unsigned int max_queued;     /* the guest's jobs waiting; 0: none */
 	struct facet_gate *gate;     /* that the guest's jobs pass; borrowed; NULL: none */
+	int statm_fd; /* /proc/self/statm: holds the whole process to the quota; borrowed; -1 or 0:
+			 no */
 
 	/* Run by the engine thread while it is idle; borrowed, NULL: none. */
 	struct facet_errands *errands;

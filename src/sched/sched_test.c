@@ -5,13 +5,17 @@
 #include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/checked.h"
+#include "sched/guard.h"
 #include "sched/queue.h"
 #include "sched/quota.h"
 #include "sched/sched.h"
@@ -337,6 +341,82 @@ static void a_quota_may_shrink(void **state)
 	facet_sched_uncharge(f->sched, 2000);
 }
 
+static void statm_is_read(void **state)
+{
+	assert_int_equal(facet_guard_private_bytes("900 500 120 7 0 60 0\n", 4096), 380 * 4096);
+	assert_int_equal(facet_guard_private_bytes("900 100 120 7 0 60 0\n", 4096), 0);
+	assert_int_equal(facet_guard_private_bytes("900 500", 4096), 0);
+	assert_int_equal(facet_guard_private_bytes("", 4096), 0);
+}
+
+/* A process of so many MiB, as its statm would say. */
+static void pretend(int fd, unsigned int mib)
+{
+	long pages = (long)mib * (1 << 20) / sysconf(_SC_PAGESIZE);
+
+	assert_int_equal(ftruncate(fd, 0), 0);
+	lseek(fd, 0, SEEK_SET);
+	assert_true(dprintf(fd, "%ld %ld 50 7 0 60 0\n", pages * 3, pages + 50) > 0);
+}
+
+static void a_process_may_be_too_large(void **state)
+{
+	const uint64_t quota = 100 << 20, later = 1000000000;
+	int fd = memfd_create("statm", 0);
+	struct facet_guard guard;
+	uint64_t now = later;
+
+	pretend(fd, 10);
+	facet_guard_init(&guard, fd);
+	/* What comes with the renderer is not the guest's. */
+	assert_true(facet_guard_allows(&guard, FACET_JOB_CAPSET, quota, now));
+	pretend(fd, 60);
+	facet_guard_ran(&guard, true);
+	/* To the quota and some more, whatever was paid for. */
+	pretend(fd, 60 + 100 + 39);
+	assert_true(facet_guard_allows(&guard, FACET_JOB_SUBMIT, quota, now += later));
+	pretend(fd, 60 + 100 + 41);
+	assert_true(facet_guard_allows(&guard, FACET_JOB_SUBMIT, quota, now + 1)); /* just looked */
+	assert_false(facet_guard_allows(&guard, FACET_JOB_SUBMIT, quota, now += later));
+	assert_false(facet_guard_allows(&guard, FACET_JOB_RESOURCE_CREATE, quota, now += later));
+	assert_false(facet_guard_allows(&guard, FACET_JOB_CONTEXT_ATTACH, quota, now += later));
+	/* The way down is open. */
+	assert_true(facet_guard_allows(&guard, FACET_JOB_RESOURCE_UNREF, quota, now += later));
+	assert_true(facet_guard_allows(&guard, FACET_JOB_FLUSH, quota, now += later));
+	assert_true(facet_guard_allows(&guard, FACET_JOB_SUBMIT, 0, now += later)); /* no quota */
+	assert_true(facet_guard_allows(&guard, FACET_JOB_SUBMIT, quota * 2, now += later));
+	pretend(fd, 60);
+	assert_true(facet_guard_allows(&guard, FACET_JOB_SUBMIT, quota, now += later));
+	close(fd);
+	facet_guard_init(&guard, 0);
+	assert_true(facet_guard_allows(&guard, FACET_JOB_SUBMIT, 1, now));
+}
+
+/* Refused by the size of the process: in its turn, as what it was, and without being run. */
+static void no_room_is_answered_in_order(void **state)
+{
+	struct fixture *f = *state;
+	struct facet_sched_config config = { .engine = f->engine, .vram_bytes = 1 << 20 };
+	struct numbered jobs[3];
+
+	config.statm_fd = memfd_create("statm", 0);
+	pretend(config.statm_fd, 10);
+	assert_int_equal(facet_sched_create(&config, &f->sched, NULL), 0);
+	pretend(config.statm_fd, 100);
+	for (unsigned int i = 0; i < 3; i++) {
+		numbered(f, &jobs[i], i, i == 1 ? FACET_JOB_SUBMIT : FACET_JOB_FLUSH);
+		assert_int_equal(facet_sched_submit(f->sched, &jobs[i].job), 0);
+	}
+	facet_sched_destroy(f->sched);
+	f->sched = NULL;
+	close(config.statm_fd);
+	for (unsigned int i = 0; i < 3; i++) {
+		assert_int_equal(f->order[i], i);
+		assert_int_equal(f->statuses[i], i == 1 ? ENOMEM : 0);
+	}
+	assert_int_equal(jobs[1].job.kind, FACET_JOB_SUBMIT);
+}
+
 /* With a gate: what its page says, and who waits. cmocka wants the gate's signal for itself. */
 
 static struct facet_share_page *start_gated(struct fixture *f, struct facet_gate **ret)
@@ -481,6 +561,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(many_threads_may_submit, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(quotas_of_a_running_one, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_quota_may_shrink, set_up, tear_down),
+		cmocka_unit_test(statm_is_read),
+		cmocka_unit_test(a_process_may_be_too_large),
+		cmocka_unit_test_setup_teardown(no_room_is_answered_in_order, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(the_page_tells_what_is_under_way, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(cancelled_jobs_are_no_backlog, set_up, tear_down),

@@ -21,7 +21,7 @@ enum {
 	 */
 	FIRST_LOOK_NS = 250 * 1000,
 	EARLY_LOOK_NS = 2 * FACET_NS_PER_MS,
-	EARLY_LOOKS = 12,
+	EARLY_LOOKS = 6,
 	LAST_LOOK_NS = 32 * FACET_NS_PER_MS,
 	/* Nobody tells when a date is put off that had passed. */
 	LAPSED_LOOK_NS = 5 * FACET_NS_PER_MS,

@@ -53,7 +53,8 @@ struct facet_stop_thread {
 	_Atomic pid_t tid; /* 0: a place that is free */
 	atomic_bool held;  /* its handler waits now */
 	bool found;        /* when the list was made */
-	uint64_t used_ns;  /* by its clock, when it was last sent a signal */
+	/* By its clock: when it was last sent a signal, or then when its handler was done. */
+	atomic_ullong used_ns;
 };
 
 struct facet_stop_list {

@@ -21,8 +21,8 @@
  */
 
 enum {
-	/* A thread that waits for work is woken by the signal, and uses so much for its handler. */
-	SLIVER_NS = 50 * 1000,
+	/* From the end of its handler a thread uses so much at most to wait for work again. */
+	SLIVER_NS = 10 * 1000,
 	NAME_BYTES = 16, /* of a thread's */
 };
 
@@ -81,28 +81,45 @@ static struct facet_stop_thread *own_place(struct facet_stop_list *list)
 	return NULL;
 }
 
-static void hold(struct facet_stop_point *point)
+static uint64_t clock_ns(clockid_t clock)
+{
+	struct timespec ts;
+
+	return clock_gettime(clock, &ts) < 0
+		       ? 0
+		       : (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+static void hold(struct facet_stop_point *point, struct facet_stop_thread *place)
 {
 	const struct facet_share_page *page = point->page;
-	struct facet_stop_thread *place = NULL;
 	uint64_t now, until;
+	bool held = false;
 
 	while (!atomic_load(&point->released)) {
 		now = facet_share_now();
 		until = facet_share_closed_until(page, now);
 		if (!until)
 			break;
-		if (!place) {
-			place = own_place(point->list);
-			if (!place)
-				return;
+		if (!held) {
+			held = true;
 			atomic_store(&place->held, true);
 			atomic_fetch_add(&point->stops, 1);
 		}
 		facet_share_wait(&page->open, 0, until - now);
 	}
-	if (place)
-		atomic_store(&place->held, false);
+	atomic_store(&place->held, false);
+}
+
+static void stop_here(struct facet_stop_point *point, const void *context)
+{
+	struct facet_stop_thread *place = own_place(point->list);
+
+	if (!place)
+		return;
+	if (may_stop_at(interrupted_at(context)) && may_stop_thread(point))
+		hold(point, place);
+	atomic_store(&place->used_ns, clock_ns(CLOCK_THREAD_CPUTIME_ID));
 }
 
 static void on_signal(int sig, siginfo_t *info, void *context)
@@ -112,9 +129,8 @@ static void on_signal(int sig, siginfo_t *info, void *context)
 
 	atomic_fetch_add(&inside, 1);
 	point = atomic_load(&current);
-	if (point && info->si_code == SI_TKILL && may_stop_at(interrupted_at(context)) &&
-	    may_stop_thread(point))
-		hold(point);
+	if (point && info->si_code == SI_TKILL)
+		stop_here(point, context);
 	atomic_fetch_sub(&inside, 1);
 	errno = saved;
 }
@@ -210,20 +226,19 @@ bool facet_stop_running(struct facet_stop_list *list, const char *engine_name)
 	facet_stop_list_refresh(list, engine_name);
 	for (unsigned int i = 0; i < list->count; i++) {
 		struct facet_stop_thread *thread = &list->threads[i];
-		struct timespec ts;
 		pid_t tid = thread->tid;
 		uint64_t used;
 
 		if (!tid || atomic_load(&thread->held))
 			continue;
-		if (clock_gettime(clock_of(tid), &ts) < 0) {
+		used = clock_ns(clock_of(tid));
+		if (!used) {
 			list->seen = 0; /* it is gone: another may have come for it */
 			continue;
 		}
-		used = (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-		if (used - thread->used_ns < SLIVER_NS)
+		if (used < thread->used_ns + SLIVER_NS)
 			continue;
-		thread->used_ns = used;
+		atomic_store(&thread->used_ns, used);
 		syscall(SYS_tgkill, pid, tid, FACET_STOP_SIGNAL);
 		any = true;
 	}

@@ -102,7 +102,7 @@ static int check_strict(const struct facet_sandbox_report *report, struct facet_
 int facet_sandbox_enter(const struct facet_sandbox_config *cfg, struct facet_sandbox_report *ret,
 			struct facet_error *err)
 {
-	struct facet_sandbox_report report = { 0 };
+	struct facet_sandbox_report report = { .padded = WITH_SANITIZER };
 	struct facet_sandbox box = { .cfg = cfg, .task_fd = -1 };
 	int r;
 

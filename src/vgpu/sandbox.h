@@ -67,6 +67,7 @@ struct facet_sandbox_report {
 	int statm_fd; /* its /proc/self/statm, where /proc is gone; -1: none */
 	int task_fd;  /* its /proc/self/task, if it was asked for; -1: none */
 	bool kept;    /* there is a keeper, which removes the socket */
+	bool padded;  /* a sanitizer keeps what was freed: the process's size tells nothing */
 };
 
 /**

@@ -74,6 +74,7 @@ static int create_sched(struct facet_vgpu *vgpu, struct facet_error *err)
 		.max_queued = MAX_QUEUED,
 		.errands = &vgpu->errands,
 		.gate = vgpu->gate,
+		.statm_fd = vgpu->sandbox->padded ? -1 : vgpu->sandbox->statm_fd,
 	};
 	int r = facet_sched_create(&cfg, &vgpu->sched, err);
 

@@ -59,6 +59,8 @@ static void command_free(struct gpu_command *cmd)
 	facet_gpu_backing_drop(cmd->backing);
 	atomic_fetch_sub(&gpu->submit_bytes, cmd->submit_size);
 	atomic_fetch_sub(&gpu->pieces, cmd->pieces);
+	if (cmd->transfer_bytes)
+		facet_sched_uncharge(gpu->sched, cmd->transfer_bytes);
 	free(cmd->submit);
 	free(cmd->payload);
 	free(cmd);

@@ -3,6 +3,11 @@
 #include "base/checked.h"
 #include "device/virtio_gpu/virtio_gpu.h"
 
+enum {
+	LINE_BYTES = 64, /* what llvmpipe lets a line of pixels begin at */
+	MIN_SAMPLES = 4, /* of its textures that have more than one */
+};
+
 bool facet_gpu_format_is_2d(uint32_t format)
 {
 	switch (format) {
@@ -50,17 +55,46 @@ static uint32_t minify(uint32_t size, uint32_t level)
 	return size >> level ? size >> level : 1;
 }
 
+/* Four lines of pixels, each of whole cache lines: a texture one pixel wide is none of bytes. */
+static uint64_t row_bytes(uint32_t format, uint32_t width)
+{
+	uint64_t line = (width + 3) / 4 * block_bytes(format) / 4;
+
+	return (line + LINE_BYTES - 1) / LINE_BYTES * LINE_BYTES * 4;
+}
+
+/* A renderer that cannot do with so few takes more. */
+static uint32_t samples(uint32_t wanted)
+{
+	uint32_t n = MIN_SAMPLES;
+
+	if (wanted <= 1)
+		return 1;
+	while (n < wanted)
+		n *= 2;
+	return n;
+}
+
 /* Sizes are at most GPU_MAX_DIMENSION here, so one layer fits. */
 static bool level_bytes(const struct gpu_resource *res, uint32_t level, uint64_t *ret)
 {
-	uint64_t columns = (minify(res->width, level) + 3) / 4;
 	uint64_t rows = (minify(res->height, level) + 3) / 4;
-	uint64_t layer = columns * rows * block_bytes(res->format);
+	uint64_t layer = rows * row_bytes(res->format, minify(res->width, level));
 	uint64_t layers = (uint64_t)minify(res->depth, level) * res->array_size;
 
-	if (res->nr_samples > 1)
-		layers *= res->nr_samples;
-	return facet_mul(layer, layers, ret);
+	return facet_mul(layer, layers * samples(res->nr_samples), ret);
+}
+
+uint64_t facet_gpu_box_bytes(const struct gpu_resource *res, const struct facet_box *box)
+{
+	uint64_t rows = ((uint64_t)box->height + 3) / 4, layer, bytes;
+
+	if (res->target == WIRE_GPU_TARGET_BUFFER)
+		return box->width;
+	if (!facet_mul(rows, row_bytes(res->format, box->width), &layer) ||
+	    !facet_mul(layer, (uint64_t)box->depth, &bytes))
+		return UINT64_MAX;
+	return bytes;
 }
 
 uint64_t facet_gpu_resource_bytes(const struct gpu_resource *res)

@@ -71,6 +71,23 @@ static bool box_fits(const struct gpu_resource *res, uint32_t level, const struc
 	       facet_inside(box->z, box->depth, layers);
 }
 
+/*
+ * A renderer copies a box by way of memory of its own, as large once more. Of what is small the
+ * process has some to spare. 0, or the error to answer.
+ */
+static uint32_t pay_for_copy(struct gpu_command *cmd, const struct gpu_resource *res,
+			     const struct facet_box *box)
+{
+	uint64_t bytes = facet_gpu_box_bytes(res, box);
+
+	if (bytes <= GPU_FREE_TRANSFER)
+		return 0;
+	if (facet_sched_charge(cmd->gpu->sched, bytes))
+		return WIRE_GPU_RESP_ERR_OUT_OF_MEMORY;
+	cmd->transfer_bytes = bytes; /* command.c gives it back */
+	return 0;
+}
+
 static uint32_t transfer_3d(struct gpu_command *cmd, enum facet_job_kind kind)
 {
 	const struct wire_gpu_transfer_host_3d *req = &cmd->request.transfer_3d;
@@ -97,6 +114,9 @@ static uint32_t transfer_3d(struct gpu_command *cmd, enum facet_job_kind kind)
 		return WIRE_GPU_RESP_ERR_INVALID_PARAMETER;
 	if (!box.width || !box.height || !box.depth)
 		return facet_gpu_command_submit(cmd, FACET_JOB_FENCE);
+	error = pay_for_copy(cmd, res, &box);
+	if (error)
+		return error;
 	cmd->job.context_id = context_id;
 	cmd->job.resource_id = res->object.id;
 	cmd->job.transfer.box = box;

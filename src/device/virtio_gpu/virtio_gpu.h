@@ -30,7 +30,8 @@ enum {
 	GPU_MAX_DIMENSION = 16384,        /* pixels a side */
 	GPU_MAX_BACKING_ENTRIES = 262144, /* 16384 x 16384 pixels in scattered pages of 4 KiB */
 	GPU_MAX_SUBMIT = 16 << 20,        /* bytes; Mesa's stay below 256 KiB */
-	GPU_MAX_SUBMITTED = 128 << 20,    /* bytes under way: 512 of Mesa's largest */
+	GPU_MAX_SUBMITTED = 32 << 20,     /* bytes under way: 128 of Mesa's largest */
+	GPU_FREE_TRANSFER = 16 << 20,     /* bytes; for a larger one there must be room */
 	GPU_MAX_PIECES = 256 << 10,       /* of requests under way; each costs us an iovec */
 	GPU_MAX_RESOURCES = 65536,        /* unless configured */
 	GPU_MAX_CONTEXTS = 4096,
@@ -146,6 +147,7 @@ struct gpu_command {
 	struct gpu_object *object; /* that this command creates */
 	void *submit;              /* copy of a command stream */
 	size_t submit_size;
+	uint64_t transfer_bytes; /* charged while it is under way */
 
 	const struct wire_gpu_mem_entry *entries; /* of our own ATTACH_BACKING */
 	struct gpu_backing *backing;              /* being put together */
@@ -200,6 +202,8 @@ struct gpu_resource *facet_gpu_resource_find(struct gpu *gpu, uint32_t id);
 bool facet_gpu_format_is_2d(uint32_t format);
 /* Host memory a resource takes, an upper estimate; UINT64_MAX when it does not fit a number. */
 uint64_t facet_gpu_resource_bytes(const struct gpu_resource *res);
+/* What a renderer may need for a moment to copy a box, an upper estimate. */
+uint64_t facet_gpu_box_bytes(const struct gpu_resource *res, const struct facet_box *box);
 
 /* --- output.c --- */
 

@@ -83,7 +83,7 @@ static void test_create_3d(void **state)
 	req = texture(1, 256, 256); /* a whole pyramid is a third more */
 	req.last_level = le32_of(8);
 	assert_int_equal(ASK(f, req), OK);
-	assert_in_range(f->sched.used, 349524, 349524 + 5000);
+	assert_in_range(f->sched.used, 349524, 349524 + 6000);
 	assert_int_equal(ASK(f, req), BAD_RESOURCE);
 	f->sched.quota = 1 << 30;
 	req = texture(2, 16384, 16384);
@@ -96,6 +96,75 @@ static void test_create_3d(void **state)
 	req.array_size = le32_of(0);
 	assert_int_equal(ASK(f, req), OK);
 	assert_int_equal(f->sched.last.create.array_size, 0);
+}
+
+/* As llvmpipe lays them out: at least these bytes, and not many more. */
+static void test_true_sizes(void **state)
+{
+	enum { R8 = 64, RGBA8 = 1, RGBA32F = 31, DXT1 = 105 };
+	static const struct {
+		uint32_t format, width, height, depth, layers, level, samples;
+		uint64_t bytes;
+	} cases[] = {
+		{ RGBA8, 1024, 1024, 1, 1, 0, 0, 4 << 20 },
+		{ RGBA8, 1024, 1024, 1, 1, 0, 1, 4 << 20 },
+		{ RGBA8, 1024, 1024, 1, 1, 0, 2, 16 << 20 }, /* no renderer has just two */
+		{ RGBA8, 1024, 1024, 1, 1, 0, 4, 16 << 20 },
+		{ RGBA8, 1024, 1024, 1, 1, 0, 5, 32 << 20 },
+		{ RGBA8, 1024, 1024, 1, 6, 0, 0, 24 << 20 },
+		{ RGBA8, 1024, 1024, 4, 1, 0, 0, 16 << 20 },
+		{ RGBA32F, 1024, 1024, 1, 1, 0, 0, 16 << 20 },
+		{ DXT1, 1024, 1024, 1, 1, 0, 0, 1 << 19 },
+		{ R8, 1, 16384, 1, 1, 0, 0, 1 << 20 }, /* a cache line a pixel */
+		{ R8, 1, 1, 1, 16384, 0, 0, 4 << 20 },
+		{ R8, 65, 4096, 1, 1, 0, 0, 1 << 19 },
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < FACET_ARRAY_SIZE(cases); i++) {
+		struct wire_gpu_resource_create_3d req =
+			texture(1, cases[i].width, cases[i].height);
+
+		req.format = le32_of(cases[i].format);
+		req.depth = le32_of(cases[i].depth);
+		req.array_size = le32_of(cases[i].layers);
+		req.last_level = le32_of(cases[i].level);
+		req.nr_samples = le32_of(cases[i].samples);
+		assert_int_equal(ASK(f, req), OK);
+		assert_in_range(f->sched.used, cases[i].bytes, cases[i].bytes + 8192);
+		assert_int_equal(unref(f, 1), OK);
+		assert_int_equal(f->sched.used, 0);
+	}
+}
+
+/* The renderer makes a copy of a large box: there must be room for it, while it is there. */
+static void test_large_transfers(void **state)
+{
+	struct fixture *f = *state;
+	struct wire_gpu_resource_create_3d large = texture(1, 4096, 2048);
+	struct attach back = pages(1, 3);
+	struct wire_gpu_transfer_host_3d req = {
+		HDR(TRANSFER_FROM_HOST_3D),
+		.resource_id = le32_of(1),
+		.box = { .w = le32_of(4096), .h = le32_of(2048), .d = le32_of(1) },
+	};
+	uint64_t used;
+
+	f->sched.quota = 40 << 20;
+	assert_int_equal(ASK(f, large), OK);
+	assert_int_equal(ASK(f, back), OK);
+	used = f->sched.used;
+	assert_int_equal(ASK(f, req), NO_MEMORY);
+	assert_int_equal(f->sched.used, used);
+	req.box.h = le32_of(1024); /* 16 MiB are free */
+	assert_int_equal(ASK(f, req), OK);
+	f->sched.quota = 80 << 20;
+	req.box.h = le32_of(2048);
+	f->sched.hold = true;
+	send_to(f, CONTROL, &req, sizeof(req), sizeof(struct wire_gpu_ctrl_hdr));
+	assert_int_equal(f->sched.used, used + (32 << 20));
+	testbed_release(&f->sched);
+	assert_int_equal(f->sched.used, used);
 }
 
 static void test_transfer_3d(void **state)
@@ -204,6 +273,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_contexts, testbed_set_up, testbed_tear_down),
 		cmocka_unit_test_setup_teardown(test_create_3d, testbed_set_up, testbed_tear_down),
+		cmocka_unit_test_setup_teardown(test_true_sizes, testbed_set_up, testbed_tear_down),
+		cmocka_unit_test_setup_teardown(test_large_transfers, testbed_set_up,
+						testbed_tear_down),
 		cmocka_unit_test_setup_teardown(test_transfer_3d, testbed_set_up,
 						testbed_tear_down),
 		cmocka_unit_test_setup_teardown(test_submit, testbed_set_up, testbed_tear_down),

@@ -61,9 +61,11 @@ int facet_virgl_context_create(struct facet_virgl *virgl, struct facet_job *job)
 
 static void destroy(struct facet_virgl *virgl, struct context *context)
 {
-	if (context->made)
+	if (context->made) {
 		virgl_renderer_context_destroy(context->id);
-	virgl->sub_count -= context->subs.count;
+		facet_virgl_context_unpay(virgl);
+	}
+	facet_virgl_subs_clear(virgl, &context->subs);
 	facet_list_remove(&context->link);
 	free(context);
 }
@@ -93,12 +95,16 @@ static int make(struct facet_virgl *virgl, struct context *context)
 	if (context->made)
 		return 0;
 	r = facet_virgl_load(virgl);
+	if (!r)
+		r = facet_virgl_context_pay(virgl);
 	if (r)
 		return r;
 	r = virgl_renderer_context_create_with_flags(
 		context->id, context->capset, (uint32_t)strlen(context->name), context->name);
-	if (r)
+	if (r) {
+		facet_virgl_context_unpay(virgl);
 		return -ENOMEM;
+	}
 	context->made = true;
 	for (unsigned int i = 0; i < context->waiting_count; i++) {
 		struct facet_resource *res = facet_scene_find(&virgl->scene, context->waiting[i]);

@@ -14,7 +14,10 @@
  * until the process ends. The stream is our copy: what was checked here is what will run.
  */
 enum {
+	CMD_CREATE_OBJECT = 1,
+	CMD_DESTROY_OBJECT = 3,
 	CMD_INLINE_WRITE = 9,
+	CMD_SET_SUB_CONTEXT = 28,
 	CMD_CREATE_SUB_CONTEXT = 29,
 	CMD_DESTROY_SUB_CONTEXT = 30,
 	CMD_TRANSFER3D = 43,
@@ -26,7 +29,12 @@ enum {
 	TRANSFER_WORDS = 13,
 	COPY_TRANSFER_WORDS = 14,
 	INLINE_WRITE_WORDS = 11, /* before the data */
+
+	OBJECT_SHADER = 4,
+	SHADER_WORDS = 5,
+	MAX_SHADER_BYTES = 1 << 20, /* of text; the largest of real programs have some 100 KiB */
 };
+#define SHADER_CONTINUED (1U << 31)
 
 /* Words 1 to 11 are the same in the three. */
 static void decode(const uint32_t *words, struct facet_virgl_transfer *ret)
@@ -83,27 +91,49 @@ static bool is_copy(uint32_t command)
 	       command == CMD_COPY_TRANSFER3D;
 }
 
-/* Each is an OpenGL context of the host: megabytes that no other quota counts. */
-static bool add_sub_context(struct facet_virgl *virgl, struct facet_virgl_subs *subs, uint32_t id)
+/* The whole text's length is told with its first part. */
+static int create_object(struct facet_virgl *virgl, struct facet_virgl_subs *subs,
+			 const uint32_t *words, uint32_t count)
 {
-	for (unsigned int i = 0; i < subs->count; i++)
-		if (subs->ids[i] == id)
-			return true;
-	if (subs->count == FACET_VIRGL_MAX_SUBS || virgl->sub_count == FACET_VIRGL_MAX_ALL_SUBS)
-		return false;
-	virgl->sub_count++;
-	subs->ids[subs->count++] = id;
-	return true;
+	bool is_shader = (words[0] >> 8 & 0xff) == OBJECT_SHADER;
+	uint32_t size;
+
+	if (!count || (is_shader && count < SHADER_WORDS))
+		return -EINVAL;
+	if (!is_shader)
+		return facet_virgl_object_add(virgl, subs, words[1], facet_virgl_object_bytes());
+	size = words[3];
+	if (size & SHADER_CONTINUED)
+		return 0;
+	/* A compiler takes a thousand times as much, for a while. */
+	if (size > MAX_SHADER_BYTES)
+		return -ENOMEM;
+	return facet_virgl_object_add(virgl, subs, words[1], facet_virgl_shader_bytes(size));
 }
 
-static void remove_sub_context(struct facet_virgl *virgl, struct facet_virgl_subs *subs,
-			       uint32_t id)
+/* What makes things in a context and ends them. 0, -EINVAL or -ENOMEM. */
+static int account(struct facet_virgl *virgl, struct facet_virgl_subs *subs, const uint32_t *words,
+		   uint32_t count)
 {
-	for (unsigned int i = 0; i < subs->count; i++) {
-		if (subs->ids[i] == id) {
-			subs->ids[i] = subs->ids[--subs->count];
-			virgl->sub_count--;
-		}
+	switch (words[0] & 0xff) {
+	case CMD_CREATE_OBJECT:
+		return create_object(virgl, subs, words, count);
+	case CMD_DESTROY_OBJECT:
+		if (count)
+			facet_virgl_object_remove(virgl, subs, words[1]);
+		return 0;
+	case CMD_SET_SUB_CONTEXT:
+		if (count)
+			facet_virgl_sub_choose(subs, words[1]);
+		return 0;
+	case CMD_CREATE_SUB_CONTEXT:
+		return count ? facet_virgl_sub_add(virgl, subs, words[1]) : -EINVAL;
+	case CMD_DESTROY_SUB_CONTEXT:
+		if (count)
+			facet_virgl_sub_remove(virgl, subs, words[1]);
+		return 0;
+	default:
+		return 0;
 	}
 }
 
@@ -118,13 +148,7 @@ static int check_command(struct facet_virgl *virgl, struct facet_virgl_subs *sub
 		return -EINVAL;
 	if (is_copy(command))
 		return is_sane(virgl, command, words, count) ? 0 : -EINVAL;
-	if (command == CMD_CREATE_SUB_CONTEXT && !count)
-		return -EINVAL;
-	if (command == CMD_CREATE_SUB_CONTEXT)
-		return add_sub_context(virgl, subs, words[1]) ? 0 : -ENOMEM;
-	if (command == CMD_DESTROY_SUB_CONTEXT && count)
-		remove_sub_context(virgl, subs, words[1]);
-	return 0;
+	return account(virgl, subs, words, count);
 }
 
 int facet_virgl_check_commands(struct facet_virgl *virgl, struct facet_virgl_subs *subs,

@@ -81,11 +81,32 @@ enum {
 	FACET_VIRGL_MAX_ALL_SUBS = 128, /* of all together */
 };
 
-/* The sub-contexts that a context's commands have made. */
-struct facet_virgl_subs {
-	unsigned int count;
-	uint32_t ids[FACET_VIRGL_MAX_SUBS];
+struct facet_virgl_sub {
+	uint32_t id;
+	void *objects; /* tsearch(3), by handle */
 };
+
+/* The sub-contexts of a context, and the objects that commands have made in them. */
+struct facet_virgl_subs {
+	unsigned int current; /* index: where objects are made and ended */
+	unsigned int count;   /* beside the first, which has number 0 and is always there */
+	struct facet_virgl_sub items[1 + FACET_VIRGL_MAX_SUBS];
+};
+
+/* account.c: 0, or -ENOMEM when the guest has had its share. */
+int facet_virgl_context_pay(struct facet_virgl *virgl);
+void facet_virgl_context_unpay(struct facet_virgl *virgl);
+int facet_virgl_sub_add(struct facet_virgl *virgl, struct facet_virgl_subs *subs, uint32_t id);
+void facet_virgl_sub_remove(struct facet_virgl *virgl, struct facet_virgl_subs *subs, uint32_t id);
+void facet_virgl_sub_choose(struct facet_virgl_subs *subs, uint32_t id);
+void facet_virgl_subs_clear(struct facet_virgl *virgl, struct facet_virgl_subs *subs);
+uint64_t facet_virgl_shader_bytes(uint32_t text_bytes);
+uint64_t facet_virgl_object_bytes(void);
+/* Of the current sub-context. */
+int facet_virgl_object_add(struct facet_virgl *virgl, struct facet_virgl_subs *subs,
+			   uint32_t handle, uint64_t bytes);
+void facet_virgl_object_remove(struct facet_virgl *virgl, struct facet_virgl_subs *subs,
+			       uint32_t handle);
 
 /* filter.c: 0; -EINVAL or -ENOMEM when the stream must not reach the library. */
 int facet_virgl_check_commands(struct facet_virgl *virgl, struct facet_virgl_subs *subs,

@@ -580,27 +580,45 @@ static void bad_commands_are_refused(void **state)
 	assert_int_equal(run(f, jobs[3]), 0);
 }
 
-/* Asked of the filter alone: a real one costs newer renderers most of a second. */
-static void sub_contexts_have_an_end(void **state)
-{
-	struct facet_virgl virgl = { 0 };
-	struct facet_virgl_subs subs[3] = { 0 };
-	uint32_t words[2] = { command(29, 0, 1) };
-	unsigned int made = 0;
+/* Pays all or nothing. */
+struct purse {
+	struct facet_engine_account account;
+	uint64_t used;
+	bool empty;
+};
 
-	for (unsigned int i = 0; i < 3; i++)
-		for (words[1] = 1; words[1] < 1000; words[1]++)
-			made += facet_virgl_check_commands(&virgl, &subs[i], words, 2) == 0;
-	assert_int_equal(subs[0].count, FACET_VIRGL_MAX_SUBS);
-	assert_int_equal(made, FACET_VIRGL_MAX_ALL_SUBS);
-	words[0] = command(30, 0, 1);
-	words[1] = 5;
-	assert_int_equal(facet_virgl_check_commands(&virgl, &subs[0], words, 2), 0);
-	words[0] = command(29, 0, 1);
-	words[1] = 1;
-	assert_int_equal(facet_virgl_check_commands(&virgl, &subs[2], words, 2), 0);
-	words[1] = 2;
-	assert_int_equal(facet_virgl_check_commands(&virgl, &subs[2], words, 2), -ENOMEM);
+static int charge(struct facet_engine_account *account, uint64_t bytes)
+{
+	struct purse *purse = facet_container_of(account, struct purse, account);
+
+	if (purse->empty)
+		return -EDQUOT;
+	purse->used += bytes;
+	return 0;
+}
+
+static void uncharge(struct facet_engine_account *account, uint64_t bytes)
+{
+	facet_container_of(account, struct purse, account)->used -= bytes;
+}
+
+/* What is made at last is paid then, and given back. */
+static void contexts_are_paid_for(void **state)
+{
+	struct fixture *f = *state;
+	struct purse purse = { { charge, uncharge }, 0, true };
+	_Alignas(8) uint32_t nop[1] = { command(0, 0, 0) };
+
+	facet_engine_set_account(f->engine, &purse.account);
+	assert_int_equal(run(f, of_context(FACET_JOB_CONTEXT_CREATE, 0)), 0);
+	assert_int_equal(purse.used, 0);
+	assert_int_equal(run(f, submit(nop, 1)), -ENOMEM);
+	purse.empty = false;
+	assert_int_equal(run(f, submit(nop, 1)), 0);
+	assert_true(purse.used > 2 << 20);
+	assert_int_equal(run(f, of_context(FACET_JOB_CONTEXT_DESTROY, 0)), 0);
+	assert_int_equal(purse.used, 0);
+	facet_engine_set_account(f->engine, NULL);
 }
 
 static void bad_objects_are_refused(void **state)
@@ -653,7 +671,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(queries_do_not_hold_up_fences, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(bad_boxes_are_refused, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(bad_commands_are_refused, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(sub_contexts_have_an_end, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(contexts_are_paid_for, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(bad_objects_are_refused, set_up, tear_down),
 	};
 
