@@ -13,7 +13,9 @@ import time
 
 from . import build, facet, guest, image, procs, qemu
 
-GUESTS = {"left": "A", "right": "B"}  # name: theme of its scene
+GUESTS = {"left": ("A", 70), "right": ("B", 30)}  # name: theme of its scene, weight
+DETAIL = 24  # of the scenes: so much work that the GPU is what both guests wait for
+WARM_UP_S = 3
 REPO = image.REPO
 
 
@@ -40,6 +42,7 @@ class Scene:
     def __init__(self, name, machine):
         self.name, self.machine = name, machine
         self.first_frame_s = None
+        self.used_ns = []  # GPU time, at the beginning and at the end of the watch
 
     def text(self):
         path = self.machine.share / "scene.log"
@@ -87,7 +90,8 @@ def parse():
 
 
 def start_guest(name, args, host, picture, accelerated, place):
-    script = f"exec facet-scene --name {name} --theme {GUESTS[name]} --seconds 1e6 >scene.log 2>&1\n"
+    script = (f"exec facet-scene --name {name} --theme {GUESTS[name][0]} --detail {DETAIL} "
+              "--seconds 1e6 >scene.log 2>&1\n")
     machine = guest.Guest(picture, place / name, host.qemu_args(name) + ["-display", "none"],
                           script=script, kvm=accelerated)
     return Scene(name, machine)
@@ -104,25 +108,21 @@ def wait_for_frames(scenes, patience=300):
     procs.wait_until(all_there, patience, "the first frame of both guests", 0.02)
 
 
-def table(host, scenes):
-    """Lines like those of `facet top`, with the frame rate that each guest reports."""
-    listing = {v["name"]: v for v in facet.vgpus(host.json("ls"))}
-    yield f"{'VGPU':8} {'STATE':10} {'GPU BUSY':>10} {'FRAMES':>8} {'VRAM MIB':>9} {'FPS':>7}"
+def table(host):
+    return host("top", "--once", "--interval", "1").splitlines()
+
+
+def meter(host, scenes):
     for scene in scenes:
-        vgpu = listing.get(scene.name, {})
-        usage = (vgpu.get("status") or {}).get("usage") or {}
-        rates = scene.rates()
-        yield (f"{scene.name:8} {vgpu.get('state', '?'):10} "
-               f"{usage.get('busy_ns', 0) / 1e9:8.1f} s {usage.get('flushes', 0):8d} "
-               f"{usage.get('vram_bytes', 0) / 2**20:9.1f} {rates[-1] if rates else 0:7.1f}")
+        scene.used_ns.append(host.show(scene.name)["measured"]["used_ns"])
 
 
 def watch(host, scenes, seconds):
-    """A live table on a terminal; elsewhere a few lines are enough."""
+    """A live table on a terminal; elsewhere a few of them are enough."""
     live = sys.stdout.isatty()
-    end, pause, drawn = time.monotonic() + seconds, 1 if live else max(2, seconds / 3), 0
+    end, pause, drawn = time.monotonic() + seconds, 0 if live else max(2, seconds / 3), 0
     while True:
-        lines = list(table(host, scenes))
+        lines = table(host)
         if live and drawn:
             print(f"\x1b[{drawn}A", end="")
         print("\n".join(("\x1b[K" if live else "  ") + line for line in lines), flush=True)
@@ -152,8 +152,15 @@ def check_pictures(scenes, pictures, size):
         raise DemoFailed("both pictures are the same")
 
 
+def shares(scenes):
+    """What each got of what both used while they were watched, in percent."""
+    used = {scene.name: scene.used_ns[-1] - scene.used_ns[0] for scene in scenes}
+    total = sum(used.values()) or 1
+    return {name: round(100 * own / total, 1) for name, own in used.items()}
+
+
 def summary(scenes, steps):
-    rows = []
+    rows, got = [], shares(scenes)
     for scene in scenes:
         rates = scene.rates()[1:] or scene.rates()
         if not rates:
@@ -162,6 +169,7 @@ def summary(scenes, steps):
         rows.append({"name": scene.name, "renderer": scene.renderer,
                      "fps": round(sum(rates) / len(rates), 1),
                      "first_frame_s": round(scene.first_frame_s, 1),
+                     "share_asked": GUESTS[scene.name][1], "share_got": got[scene.name],
                      "png": f"demo-{scene.name}.png"})
     return {"guests": rows, "elapsed_s": round(steps.elapsed(), 1)}
 
@@ -179,13 +187,18 @@ def run_guests(args, steps, host, scenes):
         scene.machine.start()
     steps.say("two guests boot: " + ", ".join(GUESTS))
     wait_for_frames(scenes)
-    steps.say("both render; this is what they use:")
+    steps.say("both render, " + " and ".join(f"{n} may have {w} %" for n, (_, w) in GUESTS.items())
+              + " of the GPU; this is what they get:")
+    time.sleep(min(WARM_UP_S, args.seconds))
+    meter(host, scenes)
     watch(host, scenes, args.seconds)
+    meter(host, scenes)
     pictures = take_pictures(host, scenes)
     check_pictures(scenes, pictures, args.size)
     result = summary(scenes, steps)
     for row in result["guests"]:
-        print(f"\n{row['name']}: GL renderer: {row['renderer']}\n"
+        print(f"\n{row['name']}: {row['share_got']} % of the GPU ({row['share_asked']} % asked)\n"
+              f"  GL renderer: {row['renderer']}\n"
               f"  {row['fps']} frames a second, the first one {row['first_frame_s']} s after "
               f"QEMU's start; picture: {row['png']}")
     if args.json:
@@ -222,7 +235,7 @@ def demo(args):
             host.start()
             try:
                 for name in GUESTS:
-                    host.create(name, "--size", args.size)
+                    host.create(name, "--size", args.size, "--weight", str(GUESTS[name][1]))
                     scenes.append(start_guest(name, args, host, picture, accelerated, place))
                 steps.say("facetd gave out two vGPUs")
                 run_guests(args, steps, host, scenes)
