@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What processes really used: the kernel's clocks of them, read from outside and often.
 
-Nothing here asks the programs that are measured. Times are CLOCK_MONOTONIC, in nanoseconds.
+Nothing here asks the programs that are measured. Times are CLOCK_MONOTONIC, in nanoseconds. What was
+not seen is never taken for good: without windows, or with holes in them, there is no figure.
 """
 import bisect
 import os
@@ -16,6 +17,10 @@ def clock_ns(pid):
     return time.clock_gettime_ns((~pid << 3) | 2)
 
 
+class NothingSeen(RuntimeError):
+    """Too few samples for a figure."""
+
+
 class Group:
     """A process and all below it, also those that come later: used() never goes back."""
 
@@ -23,9 +28,9 @@ class Group:
         self.pid, self._used = pid, {}
         self.refresh()
 
-    def refresh(self):
+    def refresh(self, children=None):
         """Looks for new members."""
-        for pid in procs.whole_group(self.pid):
+        for pid in procs.whole_group(self.pid, children):
             self._used.setdefault(pid, 0)
 
     def used(self):
@@ -67,8 +72,9 @@ class Sampler:
             self.sample()
             if time.monotonic() > refresh:
                 refresh += 1
+                children = procs.all_children()
                 for group in self.groups.values():
-                    group.refresh()
+                    group.refresh(children)
             due = max(due + self.step_s, time.monotonic())
             self._over.wait(max(0, due - time.monotonic()))
 
@@ -87,11 +93,22 @@ class Sampler:
     def windows(self, seconds, start_ns=0, end_ns=None):
         """All pairs of samples so far apart, each a step later than the one before."""
         end = len(self.times) if end_ns is None else bisect.bisect_right(self.times, end_ns)
+        found, longest = [], int((seconds + max(0.1 * seconds, 2 * self.step_s)) * 1e9)
         for first in range(self.index(start_ns), end):
             last = self.index(self.times[first] + int(seconds * 1e9))
             if last >= end:
-                return
-            yield first, last
+                break
+            if self.times[last] - self.times[first] > longest:
+                raise NothingSeen(f"no sample for {self.hole(first, last):.2f} s")
+            found.append((first, last))
+        if not found:
+            raise NothingSeen(f"no window of {seconds:g} s in {end - self.index(start_ns)} samples")
+        return found
+
+    def hole(self, first, last):
+        """The longest time without a sample."""
+        return max(b - a for a, b in zip(self.times[first:last],
+                                         self.times[first + 1:last + 1])) / 1e9
 
     def grown(self, name, first, last):
         return self.used[name][last] - self.used[name][first]
@@ -123,7 +140,7 @@ class Sampler:
     def excess(self, name, limit, cores, seconds, start_ns=0, end_ns=None):
         """Points of the GPU by which a use was over a limit, over any window."""
         return max((100 * (self.rate(name, first, last) / cores - limit)
-                    for first, last in self.windows(seconds, start_ns, end_ns)), default=0)
+                    for first, last in self.windows(seconds, start_ns, end_ns)))
 
 
 def machine_busy_ns():

@@ -91,8 +91,8 @@ def cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def whole_group(pid):
-    """The process and everything below it: a vGPU may have a parent that guards it."""
+def all_children():
+    """The children of every process, in one look."""
     children = {}
     for name in os.listdir("/proc"):
         if name.isdigit():
@@ -102,6 +102,12 @@ def whole_group(pid):
             except OSError:
                 continue
             children.setdefault(parent, []).append(int(name))
+    return children
+
+
+def whole_group(pid, children=None):
+    """The process and everything below it: a vGPU may have a parent that guards it."""
+    children = all_children() if children is None else children
     found, todo = [], [pid]
     while todo:
         one = todo.pop()

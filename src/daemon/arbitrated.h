@@ -109,6 +109,8 @@ int facetd_tick_bell(sd_event_source *source, int fd, uint32_t revents, void *us
 void facetd_tick_stop(struct facetd_arbitrated_gpu *gpu);
 /* Reads the meter, and tells the policy. */
 void facetd_tick_read(struct facetd_arbitrated *member, uint64_t now_ns);
+/* Before limits or a policy change: all that was used counts by the old ones. */
+void facetd_tick_settle(struct facetd_arbitrated_gpu *gpu);
 
 /* --- backing.c: what the kernel enforces --- */
 

@@ -215,6 +215,7 @@ int facetd_arbitration_set_policy(struct facetd *daemon, const char *name, enum 
 
 	if (!gpu)
 		return -ENOMEM;
+	facetd_tick_settle(gpu);
 	before = facet_arbiter_policy(gpu->arbiter);
 	facet_arbiter_set_policy(gpu->arbiter, policy);
 	r = all_fit(gpu, err);
@@ -307,6 +308,7 @@ int facetd_arbitration_set(struct facetd_vgpu *vgpu, const struct facetd_limits 
 	vgpu->record.limits = resolved;
 	if (!member)
 		return 0;
+	facetd_tick_settle(member->gpu);
 	facet_member_set(member->member, &resolved.share);
 	facetd_backing_apply(member);
 	facetd_backing_cores(member->gpu);

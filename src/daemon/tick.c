@@ -98,6 +98,25 @@ static void look_at(struct facetd_arbitrated *member, uint64_t now)
 	facet_member_observe(member->member, now, member->used_ns - member->base_ns, member->wants);
 }
 
+/* What was used until now is not for the limits to come: while nothing is decided nobody looks. */
+void facetd_tick_settle(struct facetd_arbitrated_gpu *gpu)
+{
+	const uint64_t now = facetd_now_ns();
+	struct facet_list *link;
+
+	facet_list_for_each(link, &gpu->members)
+	{
+		struct facetd_arbitrated *member =
+			facet_container_of(link, struct facetd_arbitrated, link);
+
+		if (!member->worker)
+			continue;
+		facetd_tick_read(member, now);
+		facet_member_observe(member->member, now, member->used_ns - member->base_ns,
+				     member->wants);
+	}
+}
+
 static void look_for_idle(struct facetd_arbitrated_gpu *gpu, uint64_t now)
 {
 	uint64_t idle = 0, passed = now - gpu->idle_read_ns;
