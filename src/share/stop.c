@@ -183,6 +183,9 @@ int facet_stop_install(struct facet_stop_point *point)
 	never_in[0] = code_around((uintptr_t)gnu_get_libc_version);
 	never_in[1] = code_around((uintptr_t)malloc);
 	never_in[2] = code_around(getauxval(AT_BASE));
+	/* In the program itself, as clang's are: then all our code would be out of bounds. */
+	if (never_in[1].start == code_around((uintptr_t)facet_stop_install).start)
+		never_in[1] = (struct range){ 0 };
 	if (!never_in[0].end)
 		return -ENOTSUP;
 	if (!atomic_compare_exchange_strong(&current, &none, point))
