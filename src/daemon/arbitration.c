@@ -150,6 +150,7 @@ static struct facetd_arbitrated_gpu *gpu_new(struct facetd_arbitration *a, const
 	gpu->eus = gpu->soft ? (unsigned int)CPU_COUNT(&a->cores) : 1;
 	gpu->vram_bytes = gpu->soft ? a->soft_vram_bytes : node_vram(a->sys_fd, name);
 	gpu->idle = (struct facetd_idle){ .proc_fd = a->proc_fd, .fd = -1 };
+	gpu->due_ns = UINT64_MAX;
 	facet_list_init(&gpu->members);
 	if (facet_arbiter_create(gpu->eus, facetd_policies_load(&a->daemon->dir, name),
 				 &gpu->arbiter)) {
@@ -318,10 +319,8 @@ int facetd_arbitration_set(struct facetd_vgpu *vgpu, const struct facetd_limits 
 
 static int watch_bell(struct facetd_arbitrated *member)
 {
-	int r = sd_event_add_io(member->vgpu->daemon->event, &member->bell, member->doorbell_fd,
-				EPOLLIN, facetd_tick_bell, member);
-
-	return r < 0 ? r : sd_event_source_set_enabled(member->bell, SD_EVENT_OFF);
+	return sd_event_add_io(member->vgpu->daemon->event, &member->bell, member->doorbell_fd,
+			       EPOLLIN, facetd_tick_bell, member);
 }
 
 static void make_page(struct facetd_arbitrated *member)

@@ -53,10 +53,12 @@ static bool says_backlogged(const struct facetd_arbitrated *member)
 	       __atomic_load_n(&member->page->backlog, __ATOMIC_SEQ_CST) > 0;
 }
 
-static void set_ring(struct facetd_arbitrated *member, bool ring)
+/* Who is not heard is not asked to ring: it would wait for an answer. */
+static void set_ring(struct facetd_arbitrated *member, uint32_t when)
 {
 	if (member->page)
-		__atomic_store_n(&member->page->ring, ring, __ATOMIC_SEQ_CST);
+		__atomic_store_n(&member->page->ring, member->bell ? when : FACET_RING_NEVER,
+				 __ATOMIC_SEQ_CST);
 }
 
 /* --- what a vGPU used --- */
@@ -84,13 +86,39 @@ void facetd_tick_read(struct facetd_arbitrated *member, uint64_t now)
 	take_sample(member, now);
 }
 
-/* Who was closed and is closed cannot have used anything, nor who has nothing to do. */
+/* Its other owner can take the flag O_NONBLOCK away: this read does not rely on it. */
+static void drain(int doorbell_fd)
+{
+	uint64_t count;
+	struct iovec iov = { .iov_base = &count, .iov_len = sizeof(count) };
+
+	if (preadv2(doorbell_fd, &iov, 1, -1, RWF_NOWAIT) < 0 && errno != EAGAIN)
+		log_debug("doorbell: %m");
+}
+
+/* Before it is looked at: what comes after the bell was read rings anew. */
+static void answer(struct facetd_arbitrated *member)
+{
+	if (!member->bell)
+		return;
+	drain(member->doorbell_fd);
+	facet_share_answer(member->page, facetd_now_ns());
+	sd_event_source_set_enabled(member->bell, SD_EVENT_ON);
+}
+
+/*
+ * Who was closed and is closed cannot have used anything, nor who has nothing to do. Who rang had
+ * something to do, even if it has not any more.
+ */
 static void look_at(struct facetd_arbitrated *member, uint64_t now)
 {
-	bool says = says_backlogged(member) || member->rang;
+	bool says;
 
-	member->rang = false;
-	member->running |= says && !member->closed;
+	if (member->heard)
+		answer(member);
+	says = says_backlogged(member) || member->came;
+	member->running |= (says || member->heard) && !member->closed;
+	member->heard = member->came = false;
 	if (member->running || now - member->read_ns >= READ_NS)
 		facetd_tick_read(member, now);
 	member->running = says && !member->closed;
@@ -194,59 +222,30 @@ static void beat(struct facetd_arbitrated *member, uint64_t now)
 
 static int set_timer(struct facetd_arbitrated_gpu *gpu, uint64_t at_ns);
 
-/* Its other owner can take the flag O_NONBLOCK away: this read does not rely on it. */
-static void drain(int doorbell_fd)
-{
-	uint64_t count;
-	struct iovec iov = { .iov_base = &count, .iov_len = sizeof(count) };
-
-	if (preadv2(doorbell_fd, &iov, 1, -1, RWF_NOWAIT) < 0 && errno != EAGAIN)
-		log_debug("doorbell: %m");
-}
-
-static void set_bells(struct facetd_arbitrated_gpu *gpu, int enabled)
-{
-	struct facet_list *link;
-
-	facet_list_for_each(link, &gpu->members)
-	{
-		struct facetd_arbitrated *member =
-			facet_container_of(link, struct facetd_arbitrated, link);
-
-		/* A ring from before is no news. */
-		if (enabled && member->bell)
-			drain(member->doorbell_fd);
-		if (member->bell)
-			sd_event_source_set_enabled(member->bell, enabled);
-	}
-}
-
-/* All bells are asked for, but the one of who works alone; false: somebody began meanwhile. */
+/* All are asked to ring, but who works alone; false: somebody began meanwhile. */
 static bool ask_to_be_woken(struct facetd_arbitrated_gpu *gpu, const struct facetd_arbitrated *lone)
 {
 	struct facet_list *link;
 	bool quiet = true;
 
-	set_bells(gpu, SD_EVENT_ON);
 	facet_list_for_each(link, &gpu->members)
 	{
 		struct facetd_arbitrated *member =
 			facet_container_of(link, struct facetd_arbitrated, link);
 
-		set_ring(member, member != lone);
+		set_ring(member, member == lone ? FACET_RING_NEVER : FACET_RING_ARRIVAL);
 		/* After asking: from now on it rings. */
 		quiet &= member == lone || !says_backlogged(member);
 	}
 	return quiet;
 }
 
-static void stop_asking(struct facetd_arbitrated_gpu *gpu)
+static void ask_all(struct facetd_arbitrated_gpu *gpu, uint32_t when)
 {
 	struct facet_list *link;
 
 	facet_list_for_each(link, &gpu->members)
-		set_ring(facet_container_of(link, struct facetd_arbitrated, link), false);
-	set_bells(gpu, SD_EVENT_OFF);
+		set_ring(facet_container_of(link, struct facetd_arbitrated, link), when);
 }
 
 static struct facetd_arbitrated *who_wants(const struct facetd_arbitrated_gpu *gpu,
@@ -289,10 +288,8 @@ static bool go_to_sleep(struct facetd_arbitrated_gpu *gpu, uint64_t now)
 	struct facetd_arbitrated *lone = who_wants(gpu, &count);
 	struct facet_list *link;
 
-	if (count > 1 || !ask_to_be_woken(gpu, lone)) {
-		stop_asking(gpu);
+	if (count > 1 || !ask_to_be_woken(gpu, lone))
 		return false;
-	}
 	facet_list_for_each(link, &gpu->members)
 	{
 		struct facetd_arbitrated *member =
@@ -300,11 +297,13 @@ static bool go_to_sleep(struct facetd_arbitrated_gpu *gpu, uint64_t now)
 
 		member->closed = false;
 		member->running = true; /* as far as we shall know */
-		if (member->page)
-			facet_share_beat(member->page, 0);
+		if (!member->page)
+			continue;
+		/* Whatever it rang for when we were awake. */
+		facet_share_answer(member->page, facetd_now_ns());
+		facet_share_beat(member->page, 0);
 	}
 	gpu->awake = false;
-	gpu->slept_ns = now;
 	set_timer(gpu, next_watch(gpu, now, lone));
 	return true;
 }
@@ -326,19 +325,44 @@ static void look_at_all(struct facetd_arbitrated_gpu *gpu, uint64_t now)
 	look_for_idle(gpu, now);
 }
 
+/* Somebody waits for those that may run: what they leave is to be given away at once. */
+static bool is_contended(const struct facetd_arbitrated_gpu *gpu)
+{
+	struct facet_list *link;
+	bool runs = false, waits = false;
+
+	facet_list_for_each(link, &gpu->members)
+	{
+		const struct facetd_arbitrated *member =
+			facet_container_of(link, struct facetd_arbitrated, link);
+
+		runs |= member->wants && !member->closed;
+		waits |= member->wants && member->closed;
+	}
+	return runs && waits;
+}
+
 static void beat_all(struct facetd_arbitrated_gpu *gpu, uint64_t now)
 {
 	struct facet_list *link;
 
 	facet_list_for_each(link, &gpu->members)
 		beat(facet_container_of(link, struct facetd_arbitrated, link), now);
+	ask_all(gpu, is_contended(gpu) ? FACET_RING_BOTH : FACET_RING_ARRIVAL);
+}
+
+/* From the beginning of one tick to that of the next, by what they cost. */
+static uint64_t least_pause(const struct facetd_arbitrated_gpu *gpu)
+{
+	uint64_t least = gpu->tick_cost_ns * COST_FACTOR;
+
+	return least < MIN_TICK_NS ? MIN_TICK_NS : least > MAX_TICK_NS ? MAX_TICK_NS : least;
 }
 
 static uint64_t next_tick(const struct facetd_arbitrated_gpu *gpu, uint64_t now, uint64_t wanted)
 {
-	uint64_t least = gpu->tick_cost_ns * COST_FACTOR, most = TICK_NS;
+	uint64_t least = least_pause(gpu), most = TICK_NS;
 
-	least = least < MIN_TICK_NS ? MIN_TICK_NS : least > MAX_TICK_NS ? MAX_TICK_NS : least;
 	most = most < least ? least : most;
 	if (wanted < now + least)
 		return now + least;
@@ -379,6 +403,8 @@ static void tick(struct facetd_arbitrated_gpu *gpu)
 	bool was_awake = gpu->awake, up;
 
 	gpu->awake = true;
+	gpu->rung = false;
+	gpu->ticked_ns = now;
 	if (!was_awake)
 		gpu->quiet_since_ns = 0;
 	look_at_all(gpu, now);
@@ -386,8 +412,6 @@ static void tick(struct facetd_arbitrated_gpu *gpu)
 	if (!was_awake && next == UINT64_MAX)
 		up = false;
 	if (up || !go_to_sleep(gpu, now)) {
-		if (!was_awake)
-			stop_asking(gpu);
 		beat_all(gpu, now);
 		set_timer(gpu, next_tick(gpu, now, next));
 	}
@@ -404,6 +428,7 @@ static int set_timer(struct facetd_arbitrated_gpu *gpu, uint64_t at_ns)
 {
 	int r;
 
+	gpu->due_ns = at_ns;
 	if (!gpu->timer) {
 		if (at_ns == UINT64_MAX)
 			return 0;
@@ -416,19 +441,27 @@ static int set_timer(struct facetd_arbitrated_gpu *gpu, uint64_t at_ns)
 	return r < 0 ? r : sd_event_source_set_enabled(gpu->timer, SD_EVENT_ONESHOT);
 }
 
-/* Bells are heard once a tick at most: a process that rings all the time only wakes us so often. */
+/*
+ * The next tick comes sooner, but not before its time: awake that is what ticks may cost, asleep
+ * the usual 4 ms. Who rings for nothing all the time gets no further. Once there will be a tick
+ * nobody is asked to ring any more; and who does all the same is heard once until then.
+ */
 int facetd_tick_bell(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
 	struct facetd_arbitrated *member = userdata;
 	struct facetd_arbitrated_gpu *gpu = member->gpu;
 	uint64_t now = facetd_now_ns();
+	uint64_t earliest = gpu->ticked_ns + (gpu->awake ? least_pause(gpu) : TICK_NS);
 
-	uint64_t earliest = gpu->slept_ns + TICK_NS;
-
-	member->rang = true;
+	member->heard = true;
+	member->came |= !gpu->awake;
 	sd_event_source_set_enabled(source, SD_EVENT_OFF);
-	if (!gpu->awake)
-		set_timer(gpu, now > earliest ? now : earliest);
+	if (!gpu->rung)
+		ask_all(gpu, FACET_RING_NEVER);
+	gpu->rung = true;
+	earliest = earliest < now ? now : earliest;
+	if (earliest < gpu->due_ns)
+		set_timer(gpu, earliest);
 	return 0;
 }
 
