@@ -441,6 +441,16 @@ static int set_timer(struct facetd_arbitrated_gpu *gpu, uint64_t at_ns)
 	return r < 0 ? r : sd_event_source_set_enabled(gpu->timer, SD_EVENT_ONESHOT);
 }
 
+/* The next tick is to be at that time, if it was not to be before. */
+static void tick_from(struct facetd_arbitrated_gpu *gpu, uint64_t at_ns)
+{
+	uint64_t now = facetd_now_ns();
+
+	at_ns = at_ns < now ? now : at_ns;
+	if (at_ns < gpu->due_ns)
+		set_timer(gpu, at_ns);
+}
+
 /*
  * The next tick comes sooner, but not before its time: awake that is what ticks may cost, asleep
  * the usual 4 ms. Who rings for nothing all the time gets no further. Once there will be a tick
@@ -450,7 +460,6 @@ int facetd_tick_bell(sd_event_source *source, int fd, uint32_t revents, void *us
 {
 	struct facetd_arbitrated *member = userdata;
 	struct facetd_arbitrated_gpu *gpu = member->gpu;
-	uint64_t now = facetd_now_ns();
 	uint64_t earliest = gpu->ticked_ns + (gpu->awake ? least_pause(gpu) : TICK_NS);
 
 	member->heard = true;
@@ -459,9 +468,7 @@ int facetd_tick_bell(sd_event_source *source, int fd, uint32_t revents, void *us
 	if (!gpu->rung)
 		ask_all(gpu, FACET_RING_NEVER);
 	gpu->rung = true;
-	earliest = earliest < now ? now : earliest;
-	if (earliest < gpu->due_ns)
-		set_timer(gpu, earliest);
+	tick_from(gpu, earliest);
 	return 0;
 }
 
@@ -482,7 +489,10 @@ void facetd_tick_changed(struct facetd_arbitrated_gpu *gpu)
 		__atomic_store_n(&member->page->hang_ms, member->vgpu->record.limits.hang_ms,
 				 __ATOMIC_SEQ_CST);
 	}
-	set_timer(gpu, gpu->count ? facetd_now_ns() : UINT64_MAX);
+	if (gpu->count)
+		tick_from(gpu, gpu->ticked_ns + least_pause(gpu));
+	else
+		set_timer(gpu, UINT64_MAX);
 }
 
 void facetd_tick_stop(struct facetd_arbitrated_gpu *gpu)

@@ -26,19 +26,25 @@ static uint32_t recent_ppm(struct facetd_arbitrated *member, uint64_t now)
 			     : FACET_SHARE_ALL;
 }
 
-/* The other side writes it meanwhile: it is copied before it is looked at. */
+/* The other side writes it meanwhile, and anything: it is copied before it is looked at. */
+static void copy(const struct facet_histogram *live, struct facet_histogram *ret)
+{
+	ret->count = __atomic_load_n(&live->count, __ATOMIC_RELAXED);
+	/* It becomes an integer with a sign. */
+	ret->sum_us = __atomic_load_n(&live->sum_us, __ATOMIC_RELAXED) & INT64_MAX;
+	for (int i = 0; i < FACET_SHARE_BUCKETS; i++)
+		ret->buckets[i] = __atomic_load_n(&live->buckets[i], __ATOMIC_RELAXED);
+}
+
 static void summarize(const struct facet_histogram *live, struct facetd_percentiles *ret)
 {
-	struct facet_histogram copy;
+	struct facet_histogram it;
 
-	copy.count = __atomic_load_n(&live->count, __ATOMIC_RELAXED);
-	copy.sum_us = __atomic_load_n(&live->sum_us, __ATOMIC_RELAXED);
-	for (int i = 0; i < FACET_SHARE_BUCKETS; i++)
-		copy.buckets[i] = __atomic_load_n(&live->buckets[i], __ATOMIC_RELAXED);
-	ret->count = copy.count;
-	ret->mean_us = copy.count ? copy.sum_us / copy.count : 0;
-	ret->p50_us = facet_histogram_percentile(&copy, 50);
-	ret->p99_us = facet_histogram_percentile(&copy, 99);
+	copy(live, &it);
+	ret->count = it.count;
+	ret->mean_us = it.count ? it.sum_us / it.count : 0;
+	ret->p50_us = facet_histogram_percentile(&it, 50);
+	ret->p99_us = facet_histogram_percentile(&it, 99);
 }
 
 static void read_page(const struct facetd_arbitrated *member, struct facetd_usage *ret)
@@ -78,14 +84,6 @@ void facetd_arbitration_usage(struct facetd_vgpu *vgpu, struct facetd_usage *ret
 	ret->meter = member->meter_why[0] ? NULL : member->meter.ops->name;
 	if (member->page)
 		read_page(member, ret);
-}
-
-static void copy(const struct facet_histogram *live, struct facet_histogram *ret)
-{
-	ret->count = __atomic_load_n(&live->count, __ATOMIC_RELAXED);
-	ret->sum_us = __atomic_load_n(&live->sum_us, __ATOMIC_RELAXED);
-	for (int i = 0; i < FACET_SHARE_BUCKETS; i++)
-		ret->buckets[i] = __atomic_load_n(&live->buckets[i], __ATOMIC_RELAXED);
 }
 
 void facetd_arbitration_histograms(const struct facetd_vgpu *vgpu, struct facetd_histograms *ret)
