@@ -142,8 +142,7 @@ static void say_share(const struct facetd_arbitrated *member, struct facetd_enfo
 {
 	if (powerless(member, ret))
 		return;
-	say(ret, FACETD_BY_FACET,
-	    "its gate opens and closes by the kernel's account of its use (%s)",
+	say(ret, FACETD_BY_FACET, "its gate opens and closes by the kernel's account: %s",
 	    member->meter.ops->name);
 }
 
@@ -153,8 +152,7 @@ static void say_cap(const struct facetd_arbitrated *member, struct facetd_enforc
 		return;
 	if (member->quota_ppm)
 		say(ret, FACETD_BY_FACET,
-		    "its gate; behind it the kernel's processor quota of its control group, at "
-		    "%.1f %% of the GPU",
+		    "its gate; behind it its control group's quota, %.1f %% of the GPU",
 		    (double)member->quota_ppm / 10000);
 	else if (!member->gpu->soft)
 		say(ret, FACETD_BY_FACET, "its gate alone: the kernel has no quota of GPU time");
@@ -179,8 +177,7 @@ static void say_eus(const struct facetd_arbitrated *member, struct facetd_enforc
 static void say_vram(const struct facetd_arbitrated *member, struct facetd_enforcement *ret)
 {
 	say(ret, FACETD_BY_FACET,
-	    "each allocation is counted before it is made; past the quota the guest is told "
-	    "OUT_OF_MEMORY");
+	    "counted before it is made; past the quota the guest is told OUT_OF_MEMORY");
 }
 
 /* In bytes; 0: unlimited or not known. prlimit() asks for privileges that root may lack, too. */
@@ -213,17 +210,13 @@ static void say_memory(const struct facetd_arbitrated *member, struct facetd_enf
 	if (member->memory_why[0])
 		snprintf(group, sizeof(group), "no control group: %s", member->memory_why);
 	else if (!member->memory_limit)
-		snprintf(group, sizeof(group),
-			 "its control group has no limit until a guest's "
-			 "memory is known");
+		snprintf(group, sizeof(group), "control group: no limit before there is a guest");
 	else
 		snprintf(group, sizeof(group),
-			 "control group %" PRIu64 " MiB, %" PRIu64
-			 " of them for the guest's own memory",
+			 "control group %" PRIu64 " MiB, %" PRIu64 " of them the guest's",
 			 member->memory_limit >> 20, member->guest_bytes >> 20);
 	if (bytes)
-		say(ret, FACETD_BY_KERNEL, "RLIMIT_DATA %llu MiB of private memory; %s",
-		    bytes >> 20, group);
+		say(ret, FACETD_BY_KERNEL, "RLIMIT_DATA %llu MiB; %s", bytes >> 20, group);
 	else
 		say(ret, member->memory_limit ? FACETD_BY_KERNEL : FACETD_NOT_ENFORCED,
 		    "its process runs without a sandbox and RLIMIT_DATA; %s", group);
