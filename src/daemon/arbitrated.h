@@ -58,6 +58,7 @@ struct facetd_arbitrated {
 	struct facet_share_page *page;
 	int page_fd, doorbell_fd;
 	sd_event_source *bell;
+	bool strange; /* what its process calls a page is none, which has been said */
 
 	/* The process, when there is one that has answered. */
 	pid_t keeper, worker;

@@ -358,7 +358,9 @@ static void take_page_back(struct facetd_arbitrated *member)
 	if (member->page || page < 0)
 		return;
 	if (facet_share_map(page, &member->page, &err)) {
-		log_warn("%s: %s", member->vgpu->record.name, err.text);
+		if (!member->strange)
+			log_warn("%s: %s", member->vgpu->record.name, err.text);
+		member->strange = true;
 		return;
 	}
 	member->page_fd = fcntl(page, F_DUPFD_CLOEXEC, 3);
@@ -411,6 +413,7 @@ static void meet_worker(struct facetd_arbitrated *member)
 	pid_t worker;
 
 	member->keeper = member->vgpu->record.pid;
+	member->strange = false;
 	worker = find_worker(proc_fd, member->keeper);
 	close_fd(&member->worker_pidfd);
 	/* Is it still the same after it was opened? Its number could have been given anew. */

@@ -266,10 +266,14 @@ static struct facetd_arbitrated *who_wants(const struct facetd_arbitrated_gpu *g
 	return found;
 }
 
-/* The next look of one that sleeps: for hangs, and for those who cannot ring. */
+/*
+ * The next look of one that sleeps: for hangs, and for those who cannot ring; and one when all have
+ * come to rest, so that what they used in the last second, which is nothing, is known later.
+ */
 static uint64_t next_watch(const struct facetd_arbitrated_gpu *gpu, uint64_t now, bool lone)
 {
 	struct facet_list *link;
+	bool used = false;
 
 	facet_list_for_each(link, &gpu->members)
 	{
@@ -278,8 +282,9 @@ static uint64_t next_watch(const struct facetd_arbitrated_gpu *gpu, uint64_t now
 
 		if (member->worker && !member->bell)
 			return now + READ_NS;
+		used |= member->used_ns - member->samples[1].used_ns > MS;
 	}
-	return lone ? now + WATCH_NS : UINT64_MAX;
+	return lone || used ? now + WATCH_NS : UINT64_MAX;
 }
 
 static bool go_to_sleep(struct facetd_arbitrated_gpu *gpu, uint64_t now)

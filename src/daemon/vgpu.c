@@ -66,6 +66,7 @@ static void let_go(struct facetd_vgpu *vgpu)
 	vgpu->timer = sd_event_source_disable_unref(vgpu->timer);
 	vgpu->hangup = sd_event_source_disable_unref(vgpu->hangup);
 	vgpu->handover_later = sd_event_source_disable_unref(vgpu->handover_later);
+	vgpu->strange = false;
 	facet_varlink_request_destroy(facet_steal(vgpu->handover));
 	facet_varlink_request_destroy(facet_steal(vgpu->stop));
 	close_fd(&vgpu->pidfd);
@@ -367,7 +368,9 @@ static void on_handover(void *owner, const struct facet_varlink_answer *answer, 
 	/* A machine has come or gone, or its driver started. */
 	facetd_monitor_changed(vgpu->daemon);
 	if (facetd_held_take(&vgpu->held, answer->parameters, take_fd, answer->request, &err)) {
-		log_warn("%s: %s", vgpu->record.name, err.text);
+		if (!vgpu->strange)
+			log_warn("%s: %s", vgpu->record.name, err.text);
+		vgpu->strange = true;
 		return;
 	}
 	take_back(vgpu, "listen", "vhost-user.sock", &vgpu->listen_fd);
