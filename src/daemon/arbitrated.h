@@ -69,8 +69,12 @@ struct facetd_arbitrated {
 	bool running; /* it could run since the meter was read */
 	bool heard;   /* its bell, since the last tick: it is not listened to until then */
 	bool came;    /* heard when we slept: it has work, even if that is done by now */
-	bool busy;    /* it used much when it was read last, whatever its page says */
-	bool closed;  /* by us, at: */
+	/* Does it use much while it says that it has no work? Seen over a while, since: */
+	uint64_t judged_ns, judged_used_ns;
+	bool said;   /* that it has work, since then; or it could not say it */
+	bool held;   /* it was closed since then */
+	bool busy;   /* it does, or did when it could */
+	bool closed; /* by us, at: */
 	uint64_t closed_ns;
 	bool wants;                      /* backlogged, as the policy was told */
 	struct facetd_sample samples[2]; /* older, newer */

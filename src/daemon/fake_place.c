@@ -142,8 +142,7 @@ static uint64_t own_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
 }
 
-/* Obeys its gate. */
-static void use(struct facet_share_page *page, uint64_t ns)
+void fake_work_use(struct facet_share_page *page, uint64_t ns)
 {
 	struct timespec soon = { .tv_nsec = 20000000 };
 	uint64_t end = own_ns() + ns;
@@ -159,7 +158,7 @@ static void use(struct facet_share_page *page, uint64_t ns)
 void fake_work_spin(struct facet_share_page *page)
 {
 	tell_backlog(page, 1);
-	use(page, UINT64_MAX / 2);
+	fake_work_use(page, UINT64_MAX / 2);
 }
 
 void fake_work_frames(struct facet_share_page *page)
@@ -168,7 +167,7 @@ void fake_work_frames(struct facet_share_page *page)
 
 	for (;;) {
 		tell_backlog(page, 1);
-		use(page, 10000000);
+		fake_work_use(page, 10000000);
 		tell_backlog(page, 0);
 		nanosleep(&pause, NULL);
 	}

@@ -39,5 +39,7 @@ void fake_work_spin(struct facet_share_page *page); /* always has work, and obey
 void fake_work_frames(struct facet_share_page *page);
 void fake_work_hang(struct facet_share_page *page); /* the same, in one job */
 void fake_work_rest(struct facet_share_page *page);
+/* For works of a test's own: so much processor time, obeying the gate; tells nobody. */
+void fake_work_use(struct facet_share_page *page, uint64_t ns);
 
 #endif

@@ -73,17 +73,30 @@ static void take_sample(struct facetd_arbitrated *member, uint64_t now)
 
 void facetd_tick_read(struct facetd_arbitrated *member, uint64_t now)
 {
-	uint64_t used = facetd_meter_read(&member->meter), passed = now - member->read_ns;
-	uint64_t more = used - member->used_ns;
+	uint64_t used = facetd_meter_read(&member->meter);
 
-	member->gpu->used_ns += more;
-	/* All that time it said that it had nothing to do. */
-	member->busy =
-		!member->running && passed >= READ_NS && more / (passed / 100) >= BUSY_PERCENT;
+	member->gpu->used_ns += used - member->used_ns;
 	member->used_ns = used;
 	member->read_ns = now;
-	member->running = false;
 	take_sample(member, now);
+}
+
+static void begin_to_judge(struct facetd_arbitrated *member, uint64_t now, bool said)
+{
+	member->judged_ns = now;
+	member->judged_used_ns = member->used_ns;
+	member->said = said;
+	member->held = member->closed;
+}
+
+/* Who was closed may want to run as it did before. Its meter has just been read. */
+static void judge(struct facetd_arbitrated *member, uint64_t now)
+{
+	uint64_t passed = now - member->judged_ns, used = member->used_ns - member->judged_used_ns;
+	bool much = used / (passed / 100) >= BUSY_PERCENT;
+
+	member->busy = !member->said && (much || (member->busy && member->held));
+	begin_to_judge(member, now, false);
 }
 
 /* Its other owner can take the flag O_NONBLOCK away: this read does not rely on it. */
@@ -112,16 +125,21 @@ static void answer(struct facetd_arbitrated *member)
  */
 static void look_at(struct facetd_arbitrated *member, uint64_t now)
 {
-	bool says;
+	bool says, to_judge;
 
 	if (member->heard)
 		answer(member);
 	says = says_backlogged(member) || member->came;
+	member->said |= says || member->heard;
+	member->held |= member->closed;
 	member->running |= (says || member->heard) && !member->closed;
 	member->heard = member->came = false;
-	if (member->running || now - member->read_ns >= READ_NS)
+	to_judge = now - member->judged_ns >= READ_NS;
+	if (member->running || to_judge || now - member->read_ns >= READ_NS)
 		facetd_tick_read(member, now);
-	member->running = says && !member->closed;
+	if (to_judge)
+		judge(member, now);
+	member->running = (says || member->busy) && !member->closed;
 	member->wants = member->worker && (says || member->busy);
 	facet_member_observe(member->member, now, member->used_ns - member->base_ns, member->wants);
 }
@@ -302,6 +320,7 @@ static bool go_to_sleep(struct facetd_arbitrated_gpu *gpu, uint64_t now)
 
 		member->closed = false;
 		member->running = true; /* as far as we shall know */
+		begin_to_judge(member, now, member == lone || !member->bell);
 		if (!member->page)
 			continue;
 		/* Whatever it rang for when we were awake. */
