@@ -48,6 +48,7 @@ struct sim *sim_create(unsigned int eus, enum facet_policy policy, size_t guests
 	sim->lateness_ns = SIM_MS / 4;
 	sim->seed = 88172645463325252ULL;
 	sim->rings_idle = true;
+	sim->least_ns = SIM_MS;
 	if (facet_arbiter_create(eus, policy, &sim->arbiter))
 		abort();
 	return sim;
@@ -109,6 +110,14 @@ static bool at_work(const struct sim *sim, const struct sim_guest *guest)
 	       (!guest->load.stop_ns || sim->now_ns < guest->load.stop_ns);
 }
 
+static void ring(struct sim *sim)
+{
+	uint64_t at = sim->stepped_ns + sim->least_ns;
+
+	at = at < sim->now_ns ? sim->now_ns : at;
+	sim->next_ns = at < sim->next_ns ? at : sim->next_ns;
+}
+
 /* Work comes; wakes the arbiter when there was none. */
 static void arrive(struct sim *sim, struct sim_guest *guest)
 {
@@ -118,7 +127,7 @@ static void arrive(struct sim *sim, struct sim_guest *guest)
 	guest->waits_since_ns = sim->now_ns;
 	guest->started = false;
 	if (guest->load.pause_ns || sim->next_ns == UINT64_MAX)
-		sim->next_ns = sim->now_ns;
+		ring(sim);
 }
 
 static unsigned int threads(const struct sim *sim, const struct sim_guest *guest)
@@ -144,8 +153,8 @@ static void finish(struct sim *sim, struct sim_guest *guest)
 	if (guest->load.pause_ns) {
 		guest->pause_until_ns =
 			sim->now_ns + sim->slice_ns + noisy(sim, guest, guest->load.pause_ns);
-		if (sim->rings_idle)
-			sim->next_ns = sim->now_ns;
+		if (sim->rings_idle && sim->contended)
+			ring(sim);
 	} else if (at_work(sim, guest)) {
 		guest->left_ns = noisy(sim, guest, guest->load.batch_ns) + 1;
 	}
@@ -252,8 +261,7 @@ static uint64_t idle_as_told(const struct sim *sim)
 	return sum;
 }
 
-/* The arbiter's turn. */
-static void look(struct sim *sim)
+static void observe(struct sim *sim)
 {
 	for (size_t i = 0; i < sim->count; i++) {
 		struct sim_guest *guest = &sim->guests[i];
@@ -268,9 +276,27 @@ static void look(struct sim *sim)
 	}
 	if (!sim->no_idle)
 		facet_arbiter_observe_idle(sim->arbiter, sim->now_ns, idle_as_told(sim));
+}
+
+static bool is_contended(const struct sim *sim)
+{
+	for (size_t i = 0; i < sim->count; i++)
+		if (sim->guests[i].left_ns && !runs(&sim->guests[i]))
+			return true;
+	return false;
+}
+
+/* The arbiter's turn. */
+static void look(struct sim *sim)
+{
+	observe(sim);
 	stepping = sim;
 	facet_arbiter_step(sim->arbiter, sim->now_ns, changed, &sim->next_ns);
 	assert(sim->next_ns > sim->now_ns);
+	sim->contended = is_contended(sim);
+	sim->stepped_ns = sim->now_ns;
+	if (sim->next_ns < sim->now_ns + sim->least_ns)
+		sim->next_ns = sim->now_ns + sim->least_ns;
 	if (sim->next_ns != UINT64_MAX)
 		sim->next_ns += below(sim, sim->lateness_ns);
 	sim->steps++;

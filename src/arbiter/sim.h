@@ -16,7 +16,8 @@
  * Time goes in slices. In each, the guests that have work and may run share the execution units as
  * threads do under the kernel's scheduler: everyone has as many as it has units of parallelism,
  * and each thread gets the same, give or take noise. The arbiter is woken when it asked for it,
- * a little late, and by guests to whom work comes.
+ * a little late, and by guests to whom work comes, or who have no more while others wait for them:
+ * as facetd is by their doorbells, and like it not again before @least_ns have passed.
  */
 
 enum { SIM_MS = 1000000, SIM_ALWAYS = 1000000, SIM_FOREVER = 1000000000 };
@@ -51,10 +52,12 @@ struct sim {
 	struct sim_guest *guests;
 	size_t count;
 	unsigned int eus;
-	uint64_t slice_ns, end_ns, now_ns, next_ns;
+	uint64_t slice_ns, end_ns, now_ns, next_ns, stepped_ns;
 	uint32_t foreign_ppm; /* of each unit's time goes to processes that are none of ours */
 	uint64_t quantum_ns;  /* few guests at a time have the units, for so long; 0: all at once */
-	bool rings_idle;      /* guests wake the arbiter also when they have no more work */
+	bool rings_idle;      /* guests wake the arbiter also when they have no more work... */
+	bool contended;       /* ...if somebody was closed at the last step */
+	uint64_t least_ns;    /* between two steps */
 	bool no_idle;         /* nobody tells the arbiter of idle units */
 	uint64_t lateness_ns; /* of the arbiter's wakeups, at most */
 	uint64_t idle_ns, *unit_idle_ns;

@@ -320,6 +320,41 @@ static void short_pauses_keep_the_claim(void **state)
 	sim_destroy(sim);
 }
 
+static double beside_one_that_wants_all(uint32_t weight_of_frames, const struct sim_load *frames,
+					bool rings_idle, double *ret_all)
+{
+	struct sim *sim = best_effort(2, 2, 12);
+	double got;
+
+	sim->rings_idle = rings_idle;
+	sim_join(sim, 0, weight(weight_of_frames), frames);
+	sim_join(sim, 1, weight(100 - weight_of_frames), &light);
+	sim_run(sim, 12 * second);
+	got = sim_got(sim, 0, 2 * second, sim->now_ns);
+	*ret_all = sim_got_all(sim, 2 * second, sim->now_ns);
+	print_message("# frames at %u %%, woken at %s: %.1f + %.1f\n", weight_of_frames,
+		      rings_idle ? "both" : "work that comes", got / POINT,
+		      (*ret_all - got) / POINT);
+	sim_destroy(sim);
+	return got;
+}
+
+/* Frames and pauses are no slow guest, if the arbiter hears of each: a step each ms at most. */
+static void pauses_are_not_taken_for_slowness(void **state)
+{
+	const struct sim_load frames = { .batch_ns = 10 * MS, .pause_ns = 2 * MS };
+	const struct sim_load small = { .batch_ns = 3 * MS, .pause_ns = 14 * MS };
+	double got, deaf, all;
+
+	deaf = beside_one_that_wants_all(70, &frames, false, &all);
+	got = beside_one_that_wants_all(70, &frames, true, &all);
+	assert_true(got > 66 * POINT && got < 71 * POINT);
+	assert_true(got > deaf + 10 * POINT);
+	assert_true(all > 96 * POINT);
+	got = beside_one_that_wants_all(20, &small, true, &all);
+	assert_true(got > 8 * POINT && all > 97 * POINT);
+}
+
 /* A frame each 16 ms beside those who want all: served at once, and the rest is not lost. */
 static void small_frames_do_not_wait(void **state)
 {
@@ -540,6 +575,7 @@ int main(void)
 		cmocka_unit_test(long_draws_are_paid_back),
 		cmocka_unit_test(bursts_hoard_nothing),
 		cmocka_unit_test(short_pauses_keep_the_claim),
+		cmocka_unit_test(pauses_are_not_taken_for_slowness),
 		cmocka_unit_test(small_frames_do_not_wait),
 		cmocka_unit_test(tiny_batches_get_no_more),
 		cmocka_unit_test(tiny_batches_are_shared_among_themselves),

@@ -46,7 +46,10 @@ struct libscols_table *cli_table(const struct cli_column *columns)
 		exit(CLI_FAILED);
 	}
 	for (; c->heading; c++)
-		scols_table_new_column(table, c->heading, 0, c->right ? SCOLS_FL_RIGHT : 0);
+		scols_table_new_column(table, c->heading, 0,
+				       c->right       ? SCOLS_FL_RIGHT
+				       : c[1].heading ? 0
+						      : SCOLS_FL_WRAP);
 	scols_table_enable_noheadings(table, !columns);
 	/* Into a file or pipe whole lines go, however long. */
 	if (!isatty(STDOUT_FILENO))
@@ -93,7 +96,7 @@ void cli_format_bytes(char *ret, size_t size, uint64_t bytes)
 	}
 	if (unit < 0)
 		snprintf(ret, size, "%d", (int)bytes);
-	else if (number < 10 && number != (double)(int)number)
+	else if (number < 100 && number != (double)(int)number)
 		snprintf(ret, size, "%.1f%c", number, units[unit]);
 	else
 		snprintf(ret, size, "%.0f%c", number, units[unit]);

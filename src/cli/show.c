@@ -59,8 +59,9 @@ static void add_measured(struct libscols_table *table, const json_t *measured)
 
 	cli_format_percent(used, sizeof(used), cli_integer(measured, "used_ppm"), 1);
 	cli_format_percent(entitled, sizeof(entitled), cli_integer(measured, "entitled_ppm"), 1);
-	cli_pair(table, "measured", "%s of the GPU, when all are busy %s; %.3f s in all", used,
-		 entitled, (double)cli_integer(measured, "used_ns") / 1e9);
+	cli_pair(table, "measured",
+		 "%s of the GPU (its share when all are busy: %s), %.3f s in all", used, entitled,
+		 (double)cli_integer(measured, "used_ns") / 1e9);
 	cli_pair(table, "", "held back for %.3f s, stopped inside a job %llu times, %llu resets",
 		 (double)cli_integer(measured, "throttled_ns") / 1e9,
 		 (unsigned long long)cli_integer(measured, "preempts"),

@@ -33,8 +33,10 @@ struct facetd_arbitrated_gpu {
 	/* tick.c's */
 	sd_event_source *timer;
 	bool awake;
+	bool rung;               /* since the last tick: more rings are of no use */
+	uint64_t ticked_ns;      /* when the last tick was */
+	uint64_t due_ns;         /* when the next one is; UINT64_MAX: not known */
 	uint64_t quiet_since_ns; /* the policy has had nothing to do since; 0: it has */
-	uint64_t slept_ns;       /* when it last went to sleep */
 	uint64_t idle_read_ns, idle_ns, idle_used_ns;
 	struct facetd_idle idle;
 	uint64_t used_ns; /* of all members, as far as it was read */
@@ -56,6 +58,7 @@ struct facetd_arbitrated {
 	struct facet_share_page *page;
 	int page_fd, doorbell_fd;
 	sd_event_source *bell;
+	bool strange; /* what its process calls a page is none, which has been said */
 
 	/* The process, when there is one that has answered. */
 	pid_t keeper, worker;
@@ -64,9 +67,14 @@ struct facetd_arbitrated {
 	uint64_t base_ns; /* of the meter, what the policy does not see */
 	uint64_t read_ns, used_ns;
 	bool running; /* it could run since the meter was read */
-	bool rang;    /* since the last tick */
-	bool busy;    /* it used much when it was read last, whatever its page says */
-	bool closed;  /* by us, at: */
+	bool heard;   /* its bell, since the last tick: it is not listened to until then */
+	bool came;    /* heard when we slept: it has work, even if that is done by now */
+	/* Does it use much while it says that it has no work? Seen over a while, since: */
+	uint64_t judged_ns, judged_used_ns;
+	bool said;   /* that it has work, since then; or it could not say it */
+	bool held;   /* it was closed since then */
+	bool busy;   /* it does, or did when it could */
+	bool closed; /* by us, at: */
 	uint64_t closed_ns;
 	bool wants;                      /* backlogged, as the policy was told */
 	struct facetd_sample samples[2]; /* older, newer */

@@ -150,6 +150,7 @@ static struct facetd_arbitrated_gpu *gpu_new(struct facetd_arbitration *a, const
 	gpu->eus = gpu->soft ? (unsigned int)CPU_COUNT(&a->cores) : 1;
 	gpu->vram_bytes = gpu->soft ? a->soft_vram_bytes : node_vram(a->sys_fd, name);
 	gpu->idle = (struct facetd_idle){ .proc_fd = a->proc_fd, .fd = -1 };
+	gpu->due_ns = UINT64_MAX;
 	facet_list_init(&gpu->members);
 	if (facet_arbiter_create(gpu->eus, facetd_policies_load(&a->daemon->dir, name),
 				 &gpu->arbiter)) {
@@ -320,10 +321,8 @@ int facetd_arbitration_set(struct facetd_vgpu *vgpu, const struct facetd_limits 
 
 static int watch_bell(struct facetd_arbitrated *member)
 {
-	int r = sd_event_add_io(member->vgpu->daemon->event, &member->bell, member->doorbell_fd,
-				EPOLLIN, facetd_tick_bell, member);
-
-	return r < 0 ? r : sd_event_source_set_enabled(member->bell, SD_EVENT_OFF);
+	return sd_event_add_io(member->vgpu->daemon->event, &member->bell, member->doorbell_fd,
+			       EPOLLIN, facetd_tick_bell, member);
 }
 
 static void make_page(struct facetd_arbitrated *member)
@@ -361,7 +360,9 @@ static void take_page_back(struct facetd_arbitrated *member)
 	if (member->page || page < 0)
 		return;
 	if (facet_share_map(page, &member->page, &err)) {
-		log_warn("%s: %s", member->vgpu->record.name, err.text);
+		if (!member->strange)
+			log_warn("%s: %s", member->vgpu->record.name, err.text);
+		member->strange = true;
 		return;
 	}
 	member->page_fd = fcntl(page, F_DUPFD_CLOEXEC, 3);
@@ -414,6 +415,7 @@ static void meet_worker(struct facetd_arbitrated *member)
 	pid_t worker;
 
 	member->keeper = member->vgpu->record.pid;
+	member->strange = false;
 	worker = find_worker(proc_fd, member->keeper);
 	close_fd(&member->worker_pidfd);
 	/* Is it still the same after it was opened? Its number could have been given anew. */

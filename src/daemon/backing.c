@@ -32,7 +32,8 @@ enum {
 	PERIOD_US = 20000,
 	MIN_QUOTA_US = 1000,
 };
-#define RENDERER_BYTES (384ULL << 20)
+#define RENDERER_BYTES  (384ULL << 20)
+#define GUEST_BYTES_MAX (1ULL << 48) /* of a descriptor: sums of all fit, and no host has more */
 
 static const char *name_of(const struct facetd_arbitrated *member)
 {
@@ -138,18 +139,27 @@ static void apply_memory(struct facetd_arbitrated *member)
 		member->memory_limit = limit;
 }
 
+/* What is known of it here: who keeps the file, if it is of FUSE, is not asked and waited for. */
+static uint64_t size_of(int fd)
+{
+	struct statx st;
+
+	return statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_SIZE, &st) < 0 ? 0
+										      : st.stx_size;
+}
+
 void facetd_backing_memory(struct facetd_arbitrated *member)
 {
 	const struct facetd_held *held = &member->vgpu->held;
-	uint64_t before = member->guest_bytes;
-	struct stat st;
+	uint64_t before = member->guest_bytes, size;
 
 	member->guest_bytes = 0;
 	/* Several regions may be parts of one file: counted again, which is only generous. */
-	for (unsigned int i = 0; i < held->count; i++)
-		if (strncmp(held->items[i].name, "memory", 6) == 0 &&
-		    fstat(held->items[i].fd, &st) == 0 && st.st_size > 0)
-			member->guest_bytes += (uint64_t)st.st_size;
+	for (unsigned int i = 0; i < held->count; i++) {
+		size = strncmp(held->items[i].name, "memory", 6) == 0 ? size_of(held->items[i].fd)
+								      : 0;
+		member->guest_bytes += size < GUEST_BYTES_MAX ? size : GUEST_BYTES_MAX;
+	}
 	if (member->guest_bytes != before)
 		apply_memory(member);
 }

@@ -123,20 +123,53 @@ static bool closed(struct facet_share_page *page)
 
 static int bell; /* of this process, a child */
 
-/* Always has work, and obeys its gate. */
-void fake_work_spin(struct facet_share_page *page)
+static void tell_backlog(struct facet_share_page *page, uint32_t backlog)
 {
-	struct timespec soon = { .tv_nsec = 20000000 };
+	const uint32_t when = backlog ? FACET_RING_ARRIVAL : FACET_RING_BOTH;
 	const uint64_t one = 1;
 
-	__atomic_store_n(&page->backlog, 1, __ATOMIC_SEQ_CST);
-	if (__atomic_load_n(&page->ring, __ATOMIC_SEQ_CST) && write(bell, &one, sizeof(one)) < 0)
+	__atomic_store_n(&page->backlog, backlog, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&page->ring, __ATOMIC_SEQ_CST) >= when &&
+	    write(bell, &one, sizeof(one)) < 0)
 		_exit(2);
-	for (;;) {
+}
+
+static uint64_t own_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+void fake_work_use(struct facet_share_page *page, uint64_t ns)
+{
+	struct timespec soon = { .tv_nsec = 20000000 };
+	uint64_t end = own_ns() + ns;
+
+	while (own_ns() < end) {
 		for (volatile int i = 0; i < 20000; i++)
 			;
 		while (closed(page))
 			syscall(SYS_futex, &page->open, FUTEX_WAIT, 0, &soon, NULL, 0);
+	}
+}
+
+void fake_work_spin(struct facet_share_page *page)
+{
+	tell_backlog(page, 1);
+	fake_work_use(page, UINT64_MAX / 2);
+}
+
+void fake_work_frames(struct facet_share_page *page)
+{
+	struct timespec pause = { .tv_nsec = 2000000 };
+
+	for (;;) {
+		tell_backlog(page, 1);
+		fake_work_use(page, 10000000);
+		tell_backlog(page, 0);
+		nanosleep(&pause, NULL);
 	}
 }
 

@@ -35,7 +35,11 @@ void fake_vgpu_hold(struct facetd_vgpu *vgpu, const char *name, int fd);
 /* A process of the vGPU. It ends with the test. */
 void fake_vgpu_start(struct facetd_vgpu *vgpu, void (*work)(struct facet_share_page *page));
 void fake_work_spin(struct facet_share_page *page); /* always has work, and obeys its gate */
+/* 10 ms of work, 2 ms of rest; tells of both as a gate does */
+void fake_work_frames(struct facet_share_page *page);
 void fake_work_hang(struct facet_share_page *page); /* the same, in one job */
 void fake_work_rest(struct facet_share_page *page);
+/* For works of a test's own: so much processor time, obeying the gate; tells nobody. */
+void fake_work_use(struct facet_share_page *page, uint64_t ns);
 
 #endif

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -32,11 +33,15 @@ int facetd_held_fd(const struct facetd_held *held, const char *name)
 	return -1;
 }
 
+/* A socket tells at once; of other files poll() may ask somebody who does not answer. */
 bool facetd_held_in_use(const struct facetd_held *held)
 {
 	struct pollfd p = { .fd = facetd_held_fd(held, "vhost-user") };
+	int type;
 
-	return p.fd >= 0 && poll(&p, 1, 0) >= 0 && !(p.revents & (POLLHUP | POLLERR));
+	return p.fd >= 0 &&
+	       getsockopt(p.fd, SOL_SOCKET, SO_TYPE, &type, &(socklen_t){ sizeof(type) }) == 0 &&
+	       poll(&p, 1, 0) >= 0 && !(p.revents & (POLLHUP | POLLERR));
 }
 
 static int check_state(json_t *state, struct facet_error *err)

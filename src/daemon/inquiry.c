@@ -13,13 +13,14 @@ enum { STATUS_TIMEOUT_US = 3000000 };
 struct item {
 	struct facetd_inquiry *inquiry;
 	char name[65]; /* the vGPU may go while we wait */
+	struct facet_varlink_request *request;
 	json_t *status;
 };
 
 struct facetd_inquiry {
 	struct facetd *daemon;
 	facetd_describer describe;
-	void (*done)(void *owner, json_t *list); /* NULL: nobody listens any more */
+	void (*done)(void *owner, json_t *list);
 	void *owner;
 	unsigned int count, pending;
 	struct item items[];
@@ -31,15 +32,13 @@ static void finish(struct facetd_inquiry *inquiry)
 
 	for (unsigned int i = 0; i < inquiry->count; i++) {
 		struct item *item = &inquiry->items[i];
-		struct facetd_vgpu *vgpu =
-			inquiry->done ? facetd_vgpu_find(inquiry->daemon, item->name) : NULL;
+		struct facetd_vgpu *vgpu = facetd_vgpu_find(inquiry->daemon, item->name);
 
 		if (vgpu)
 			json_array_append_new(list, inquiry->describe(vgpu, item->status));
 		json_decref(item->status);
 	}
-	if (inquiry->done)
-		inquiry->done(inquiry->owner, list);
+	inquiry->done(inquiry->owner, list);
 	json_decref(list);
 	free(inquiry);
 }
@@ -54,6 +53,7 @@ static void on_status(void *owner, const struct facet_varlink_answer *answer, in
 {
 	struct item *item = owner;
 
+	item->request = NULL;
 	if (answer && !answer->error)
 		item->status = json_incref(answer->parameters);
 	release(item->inquiry);
@@ -62,7 +62,6 @@ static void on_status(void *owner, const struct facet_varlink_answer *answer, in
 static void ask(struct facetd_inquiry *inquiry, const struct facetd_vgpu *vgpu)
 {
 	struct item *item = &inquiry->items[inquiry->count++];
-	struct facet_varlink_request *request;
 	char path[PATH_MAX];
 
 	item->inquiry = inquiry;
@@ -77,7 +76,7 @@ static void ask(struct facetd_inquiry *inquiry, const struct facetd_vgpu *vgpu)
 							    .timeout_us = STATUS_TIMEOUT_US,
 							    .answered = on_status,
 							    .owner = item },
-		    &request, NULL) == 0)
+		    &item->request, NULL) == 0)
 		inquiry->pending++;
 }
 
@@ -108,8 +107,13 @@ int facetd_inquiry_create(struct facetd *daemon, const struct facetd_vgpu *only,
 
 void facetd_inquiry_cancel(struct facetd_inquiry *inquiry)
 {
-	if (inquiry)
-		inquiry->done = NULL;
+	if (!inquiry)
+		return;
+	for (unsigned int i = 0; i < inquiry->count; i++) {
+		facet_varlink_request_destroy(inquiry->items[i].request);
+		json_decref(inquiry->items[i].status);
+	}
+	free(inquiry);
 }
 
 /* --- for a call --- */

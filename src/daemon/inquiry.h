@@ -20,7 +20,10 @@ typedef json_t *(*facetd_describer)(struct facetd_vgpu *vgpu, const json_t *answ
 int facetd_inquiry_create(struct facetd *daemon, const struct facetd_vgpu *only,
 			  facetd_describer describe, void (*done)(void *owner, json_t *list),
 			  void *owner, struct facetd_inquiry **ret);
-/* @done is not called any more. NULL is fine. */
+/*
+ * Nobody wants to know any more: it is gone, and who does not answer costs nothing. Not in @done;
+ * NULL is fine.
+ */
 void facetd_inquiry_cancel(struct facetd_inquiry *inquiry);
 
 /* Ends @call later with {"vgpus":[...]} about all. */

@@ -97,9 +97,7 @@ void facetd_method_set_policy(struct facet_varlink_call *call, void *owner)
 	name = facetd_get_string(call, "policy");
 	if (facetd_gpus_policy(name, &policy)) {
 		facetd_fail_argument(call, "policy",
-				     "policy %.40s: must be best-effort (in io.facet: "
-				     "best_effort), equal or fixed",
-				     name);
+				     "policy %.40s: must be best-effort, equal or fixed", name);
 		return;
 	}
 	if (!facetd_gpus_has("/sys", gpu)) {

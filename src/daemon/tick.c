@@ -53,10 +53,12 @@ static bool says_backlogged(const struct facetd_arbitrated *member)
 	       __atomic_load_n(&member->page->backlog, __ATOMIC_SEQ_CST) > 0;
 }
 
-static void set_ring(struct facetd_arbitrated *member, bool ring)
+/* Who is not heard is not asked to ring: it would wait for an answer. */
+static void set_ring(struct facetd_arbitrated *member, uint32_t when)
 {
 	if (member->page)
-		__atomic_store_n(&member->page->ring, ring, __ATOMIC_SEQ_CST);
+		__atomic_store_n(&member->page->ring, member->bell ? when : FACET_RING_NEVER,
+				 __ATOMIC_SEQ_CST);
 }
 
 /* --- what a vGPU used --- */
@@ -71,29 +73,73 @@ static void take_sample(struct facetd_arbitrated *member, uint64_t now)
 
 void facetd_tick_read(struct facetd_arbitrated *member, uint64_t now)
 {
-	uint64_t used = facetd_meter_read(&member->meter), passed = now - member->read_ns;
-	uint64_t more = used - member->used_ns;
+	uint64_t used = facetd_meter_read(&member->meter);
 
-	member->gpu->used_ns += more;
-	/* All that time it said that it had nothing to do. */
-	member->busy =
-		!member->running && passed >= READ_NS && more / (passed / 100) >= BUSY_PERCENT;
+	member->gpu->used_ns += used - member->used_ns;
 	member->used_ns = used;
 	member->read_ns = now;
-	member->running = false;
 	take_sample(member, now);
 }
 
-/* Who was closed and is closed cannot have used anything, nor who has nothing to do. */
+static void begin_to_judge(struct facetd_arbitrated *member, uint64_t now, bool said)
+{
+	member->judged_ns = now;
+	member->judged_used_ns = member->used_ns;
+	member->said = said;
+	member->held = member->closed;
+}
+
+/* Who was closed may want to run as it did before. Its meter has just been read. */
+static void judge(struct facetd_arbitrated *member, uint64_t now)
+{
+	uint64_t passed = now - member->judged_ns, used = member->used_ns - member->judged_used_ns;
+	bool much = used / (passed / 100) >= BUSY_PERCENT;
+
+	member->busy = !member->said && (much || (member->busy && member->held));
+	begin_to_judge(member, now, false);
+}
+
+/* Its other owner can take the flag O_NONBLOCK away: this read does not rely on it. */
+static void drain(int doorbell_fd)
+{
+	uint64_t count;
+	struct iovec iov = { .iov_base = &count, .iov_len = sizeof(count) };
+
+	if (preadv2(doorbell_fd, &iov, 1, -1, RWF_NOWAIT) < 0 && errno != EAGAIN)
+		log_debug("doorbell: %m");
+}
+
+/* Before it is looked at: what comes after the bell was read rings anew. */
+static void answer(struct facetd_arbitrated *member)
+{
+	if (!member->bell)
+		return;
+	drain(member->doorbell_fd);
+	facet_share_answer(member->page, facetd_now_ns());
+	sd_event_source_set_enabled(member->bell, SD_EVENT_ON);
+}
+
+/*
+ * Who was closed and is closed cannot have used anything, nor who has nothing to do. Who rang had
+ * something to do, even if it has not any more.
+ */
 static void look_at(struct facetd_arbitrated *member, uint64_t now)
 {
-	bool says = says_backlogged(member) || member->rang;
+	bool says, to_judge;
 
-	member->rang = false;
-	member->running |= says && !member->closed;
-	if (member->running || now - member->read_ns >= READ_NS)
+	if (member->heard)
+		answer(member);
+	says = says_backlogged(member) || member->came;
+	member->said |= says || member->heard;
+	member->held |= member->closed;
+	member->running |= (says || member->heard) && !member->closed;
+	member->heard = member->came = false;
+	to_judge = now - member->judged_ns >= READ_NS;
+	if (member->running || to_judge || now - member->read_ns >= READ_NS)
 		facetd_tick_read(member, now);
-	member->running = says && !member->closed;
+	if (to_judge)
+		judge(member, now);
+	member->running = (says || member->busy) && !member->closed;
 	member->wants = member->worker && (says || member->busy);
 	facet_member_observe(member->member, now, member->used_ns - member->base_ns, member->wants);
 }
@@ -213,59 +259,30 @@ static void beat(struct facetd_arbitrated *member, uint64_t now)
 
 static int set_timer(struct facetd_arbitrated_gpu *gpu, uint64_t at_ns);
 
-/* Its other owner can take the flag O_NONBLOCK away: this read does not rely on it. */
-static void drain(int doorbell_fd)
-{
-	uint64_t count;
-	struct iovec iov = { .iov_base = &count, .iov_len = sizeof(count) };
-
-	if (preadv2(doorbell_fd, &iov, 1, -1, RWF_NOWAIT) < 0 && errno != EAGAIN)
-		log_debug("doorbell: %m");
-}
-
-static void set_bells(struct facetd_arbitrated_gpu *gpu, int enabled)
-{
-	struct facet_list *link;
-
-	facet_list_for_each(link, &gpu->members)
-	{
-		struct facetd_arbitrated *member =
-			facet_container_of(link, struct facetd_arbitrated, link);
-
-		/* A ring from before is no news. */
-		if (enabled && member->bell)
-			drain(member->doorbell_fd);
-		if (member->bell)
-			sd_event_source_set_enabled(member->bell, enabled);
-	}
-}
-
-/* All bells are asked for, but the one of who works alone; false: somebody began meanwhile. */
+/* All are asked to ring, but who works alone; false: somebody began meanwhile. */
 static bool ask_to_be_woken(struct facetd_arbitrated_gpu *gpu, const struct facetd_arbitrated *lone)
 {
 	struct facet_list *link;
 	bool quiet = true;
 
-	set_bells(gpu, SD_EVENT_ON);
 	facet_list_for_each(link, &gpu->members)
 	{
 		struct facetd_arbitrated *member =
 			facet_container_of(link, struct facetd_arbitrated, link);
 
-		set_ring(member, member != lone);
+		set_ring(member, member == lone ? FACET_RING_NEVER : FACET_RING_ARRIVAL);
 		/* After asking: from now on it rings. */
 		quiet &= member == lone || !says_backlogged(member);
 	}
 	return quiet;
 }
 
-static void stop_asking(struct facetd_arbitrated_gpu *gpu)
+static void ask_all(struct facetd_arbitrated_gpu *gpu, uint32_t when)
 {
 	struct facet_list *link;
 
 	facet_list_for_each(link, &gpu->members)
-		set_ring(facet_container_of(link, struct facetd_arbitrated, link), false);
-	set_bells(gpu, SD_EVENT_OFF);
+		set_ring(facet_container_of(link, struct facetd_arbitrated, link), when);
 }
 
 static struct facetd_arbitrated *who_wants(const struct facetd_arbitrated_gpu *gpu,
@@ -286,10 +303,14 @@ static struct facetd_arbitrated *who_wants(const struct facetd_arbitrated_gpu *g
 	return found;
 }
 
-/* The next look of one that sleeps: for hangs, and for those who cannot ring. */
+/*
+ * The next look of one that sleeps: for hangs, and for those who cannot ring; and one when all have
+ * come to rest, so that what they used in the last second, which is nothing, is known later.
+ */
 static uint64_t next_watch(const struct facetd_arbitrated_gpu *gpu, uint64_t now, bool lone)
 {
 	struct facet_list *link;
+	bool used = false;
 
 	facet_list_for_each(link, &gpu->members)
 	{
@@ -298,8 +319,9 @@ static uint64_t next_watch(const struct facetd_arbitrated_gpu *gpu, uint64_t now
 
 		if (member->worker && !member->bell)
 			return now + READ_NS;
+		used |= member->used_ns - member->samples[1].used_ns > MS;
 	}
-	return lone ? now + WATCH_NS : UINT64_MAX;
+	return lone || used ? now + WATCH_NS : UINT64_MAX;
 }
 
 static bool go_to_sleep(struct facetd_arbitrated_gpu *gpu, uint64_t now)
@@ -308,10 +330,8 @@ static bool go_to_sleep(struct facetd_arbitrated_gpu *gpu, uint64_t now)
 	struct facetd_arbitrated *lone = who_wants(gpu, &count);
 	struct facet_list *link;
 
-	if (count > 1 || !ask_to_be_woken(gpu, lone)) {
-		stop_asking(gpu);
+	if (count > 1 || !ask_to_be_woken(gpu, lone))
 		return false;
-	}
 	facet_list_for_each(link, &gpu->members)
 	{
 		struct facetd_arbitrated *member =
@@ -319,11 +339,14 @@ static bool go_to_sleep(struct facetd_arbitrated_gpu *gpu, uint64_t now)
 
 		member->closed = false;
 		member->running = true; /* as far as we shall know */
-		if (member->page)
-			facet_share_beat(member->page, 0);
+		begin_to_judge(member, now, member == lone || !member->bell);
+		if (!member->page)
+			continue;
+		/* Whatever it rang for when we were awake. */
+		facet_share_answer(member->page, facetd_now_ns());
+		facet_share_beat(member->page, 0);
 	}
 	gpu->awake = false;
-	gpu->slept_ns = now;
 	set_timer(gpu, next_watch(gpu, now, lone));
 	return true;
 }
@@ -345,19 +368,44 @@ static void look_at_all(struct facetd_arbitrated_gpu *gpu, uint64_t now)
 	look_for_idle(gpu, now);
 }
 
+/* Somebody waits for those that may run: what they leave is to be given away at once. */
+static bool is_contended(const struct facetd_arbitrated_gpu *gpu)
+{
+	struct facet_list *link;
+	bool runs = false, waits = false;
+
+	facet_list_for_each(link, &gpu->members)
+	{
+		const struct facetd_arbitrated *member =
+			facet_container_of(link, struct facetd_arbitrated, link);
+
+		runs |= member->wants && !member->closed;
+		waits |= member->wants && member->closed;
+	}
+	return runs && waits;
+}
+
 static void beat_all(struct facetd_arbitrated_gpu *gpu, uint64_t now)
 {
 	struct facet_list *link;
 
 	facet_list_for_each(link, &gpu->members)
 		beat(facet_container_of(link, struct facetd_arbitrated, link), now);
+	ask_all(gpu, is_contended(gpu) ? FACET_RING_BOTH : FACET_RING_ARRIVAL);
+}
+
+/* From the beginning of one tick to that of the next, by what they cost. */
+static uint64_t least_pause(const struct facetd_arbitrated_gpu *gpu)
+{
+	uint64_t least = gpu->tick_cost_ns * COST_FACTOR;
+
+	return least < MIN_TICK_NS ? MIN_TICK_NS : least > MAX_TICK_NS ? MAX_TICK_NS : least;
 }
 
 static uint64_t next_tick(const struct facetd_arbitrated_gpu *gpu, uint64_t now, uint64_t wanted)
 {
-	uint64_t least = gpu->tick_cost_ns * COST_FACTOR, most = TICK_NS;
+	uint64_t least = least_pause(gpu), most = TICK_NS;
 
-	least = least < MIN_TICK_NS ? MIN_TICK_NS : least > MAX_TICK_NS ? MAX_TICK_NS : least;
 	most = most < least ? least : most;
 	if (wanted < now + least)
 		return now + least;
@@ -398,6 +446,8 @@ static void tick(struct facetd_arbitrated_gpu *gpu)
 	bool was_awake = gpu->awake, up;
 
 	gpu->awake = true;
+	gpu->rung = false;
+	gpu->ticked_ns = now;
 	if (!was_awake)
 		gpu->quiet_since_ns = 0;
 	look_at_all(gpu, now);
@@ -405,8 +455,6 @@ static void tick(struct facetd_arbitrated_gpu *gpu)
 	if (!was_awake && next == UINT64_MAX)
 		up = false;
 	if (up || !go_to_sleep(gpu, now)) {
-		if (!was_awake)
-			stop_asking(gpu);
 		beat_all(gpu, now);
 		set_timer(gpu, next_tick(gpu, now, next));
 	}
@@ -423,6 +471,7 @@ static int set_timer(struct facetd_arbitrated_gpu *gpu, uint64_t at_ns)
 {
 	int r;
 
+	gpu->due_ns = at_ns;
 	if (!gpu->timer) {
 		if (at_ns == UINT64_MAX)
 			return 0;
@@ -435,19 +484,34 @@ static int set_timer(struct facetd_arbitrated_gpu *gpu, uint64_t at_ns)
 	return r < 0 ? r : sd_event_source_set_enabled(gpu->timer, SD_EVENT_ONESHOT);
 }
 
-/* Bells are heard once a tick at most: a process that rings all the time only wakes us so often. */
+/* The next tick is to be at that time, if it was not to be before. */
+static void tick_from(struct facetd_arbitrated_gpu *gpu, uint64_t at_ns)
+{
+	uint64_t now = facetd_now_ns();
+
+	at_ns = at_ns < now ? now : at_ns;
+	if (at_ns < gpu->due_ns)
+		set_timer(gpu, at_ns);
+}
+
+/*
+ * The next tick comes sooner, but not before its time: awake that is what ticks may cost, asleep
+ * the usual 4 ms. Who rings for nothing all the time gets no further. Once there will be a tick
+ * nobody is asked to ring any more; and who does all the same is heard once until then.
+ */
 int facetd_tick_bell(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
 	struct facetd_arbitrated *member = userdata;
 	struct facetd_arbitrated_gpu *gpu = member->gpu;
-	uint64_t now = facetd_now_ns();
+	uint64_t earliest = gpu->ticked_ns + (gpu->awake ? least_pause(gpu) : TICK_NS);
 
-	uint64_t earliest = gpu->slept_ns + TICK_NS;
-
-	member->rang = true;
+	member->heard = true;
+	member->came |= !gpu->awake;
 	sd_event_source_set_enabled(source, SD_EVENT_OFF);
-	if (!gpu->awake)
-		set_timer(gpu, now > earliest ? now : earliest);
+	if (!gpu->rung)
+		ask_all(gpu, FACET_RING_NEVER);
+	gpu->rung = true;
+	tick_from(gpu, earliest);
 	return 0;
 }
 
@@ -468,7 +532,10 @@ void facetd_tick_changed(struct facetd_arbitrated_gpu *gpu)
 		__atomic_store_n(&member->page->hang_ms, member->vgpu->record.limits.hang_ms,
 				 __ATOMIC_SEQ_CST);
 	}
-	set_timer(gpu, gpu->count ? facetd_now_ns() : UINT64_MAX);
+	if (gpu->count)
+		tick_from(gpu, gpu->ticked_ns + least_pause(gpu));
+	else
+		set_timer(gpu, UINT64_MAX);
 }
 
 void facetd_tick_stop(struct facetd_arbitrated_gpu *gpu)

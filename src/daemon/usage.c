@@ -26,19 +26,25 @@ static uint32_t recent_ppm(struct facetd_arbitrated *member, uint64_t now)
 			     : FACET_SHARE_ALL;
 }
 
-/* The other side writes it meanwhile: it is copied before it is looked at. */
+/* The other side writes it meanwhile, and anything: it is copied before it is looked at. */
+static void copy(const struct facet_histogram *live, struct facet_histogram *ret)
+{
+	ret->count = __atomic_load_n(&live->count, __ATOMIC_RELAXED);
+	/* It becomes an integer with a sign. */
+	ret->sum_us = __atomic_load_n(&live->sum_us, __ATOMIC_RELAXED) & INT64_MAX;
+	for (int i = 0; i < FACET_SHARE_BUCKETS; i++)
+		ret->buckets[i] = __atomic_load_n(&live->buckets[i], __ATOMIC_RELAXED);
+}
+
 static void summarize(const struct facet_histogram *live, struct facetd_percentiles *ret)
 {
-	struct facet_histogram copy;
+	struct facet_histogram it;
 
-	copy.count = __atomic_load_n(&live->count, __ATOMIC_RELAXED);
-	copy.sum_us = __atomic_load_n(&live->sum_us, __ATOMIC_RELAXED);
-	for (int i = 0; i < FACET_SHARE_BUCKETS; i++)
-		copy.buckets[i] = __atomic_load_n(&live->buckets[i], __ATOMIC_RELAXED);
-	ret->count = copy.count;
-	ret->mean_us = copy.count ? copy.sum_us / copy.count : 0;
-	ret->p50_us = facet_histogram_percentile(&copy, 50);
-	ret->p99_us = facet_histogram_percentile(&copy, 99);
+	copy(live, &it);
+	ret->count = it.count;
+	ret->mean_us = it.count ? it.sum_us / it.count : 0;
+	ret->p50_us = facet_histogram_percentile(&it, 50);
+	ret->p99_us = facet_histogram_percentile(&it, 99);
 }
 
 static void read_page(const struct facetd_arbitrated *member, struct facetd_usage *ret)
@@ -78,14 +84,6 @@ void facetd_arbitration_usage(struct facetd_vgpu *vgpu, struct facetd_usage *ret
 	ret->meter = member->meter_why[0] ? NULL : member->meter.ops->name;
 	if (member->page)
 		read_page(member, ret);
-}
-
-static void copy(const struct facet_histogram *live, struct facet_histogram *ret)
-{
-	ret->count = __atomic_load_n(&live->count, __ATOMIC_RELAXED);
-	ret->sum_us = __atomic_load_n(&live->sum_us, __ATOMIC_RELAXED);
-	for (int i = 0; i < FACET_SHARE_BUCKETS; i++)
-		ret->buckets[i] = __atomic_load_n(&live->buckets[i], __ATOMIC_RELAXED);
 }
 
 void facetd_arbitration_histograms(const struct facetd_vgpu *vgpu, struct facetd_histograms *ret)
@@ -144,8 +142,7 @@ static void say_share(const struct facetd_arbitrated *member, struct facetd_enfo
 {
 	if (powerless(member, ret))
 		return;
-	say(ret, FACETD_BY_FACET,
-	    "its gate opens and closes by the kernel's account of its use (%s)",
+	say(ret, FACETD_BY_FACET, "its gate opens and closes by the kernel's account: %s",
 	    member->meter.ops->name);
 }
 
@@ -155,8 +152,7 @@ static void say_cap(const struct facetd_arbitrated *member, struct facetd_enforc
 		return;
 	if (member->quota_ppm)
 		say(ret, FACETD_BY_FACET,
-		    "its gate; behind it the kernel's processor quota of its control group, at "
-		    "%.1f %% of the GPU",
+		    "its gate; behind it its control group's quota, %.1f %% of the GPU",
 		    (double)member->quota_ppm / 10000);
 	else if (!member->gpu->soft)
 		say(ret, FACETD_BY_FACET, "its gate alone: the kernel has no quota of GPU time");
@@ -181,8 +177,7 @@ static void say_eus(const struct facetd_arbitrated *member, struct facetd_enforc
 static void say_vram(const struct facetd_arbitrated *member, struct facetd_enforcement *ret)
 {
 	say(ret, FACETD_BY_FACET,
-	    "each allocation is counted before it is made; past the quota the guest is told "
-	    "OUT_OF_MEMORY");
+	    "counted before it is made; past the quota the guest is told OUT_OF_MEMORY");
 }
 
 /* In bytes; 0: unlimited or not known. prlimit() asks for privileges that root may lack, too. */
@@ -215,17 +210,13 @@ static void say_memory(const struct facetd_arbitrated *member, struct facetd_enf
 	if (member->memory_why[0])
 		snprintf(group, sizeof(group), "no control group: %s", member->memory_why);
 	else if (!member->memory_limit)
-		snprintf(group, sizeof(group),
-			 "its control group has no limit until a guest's "
-			 "memory is known");
+		snprintf(group, sizeof(group), "control group: no limit before there is a guest");
 	else
 		snprintf(group, sizeof(group),
-			 "control group %" PRIu64 " MiB, %" PRIu64
-			 " of them for the guest's own memory",
+			 "control group %" PRIu64 " MiB, %" PRIu64 " of them the guest's",
 			 member->memory_limit >> 20, member->guest_bytes >> 20);
 	if (bytes)
-		say(ret, FACETD_BY_KERNEL, "RLIMIT_DATA %llu MiB of private memory; %s",
-		    bytes >> 20, group);
+		say(ret, FACETD_BY_KERNEL, "RLIMIT_DATA %llu MiB; %s", bytes >> 20, group);
 	else
 		say(ret, member->memory_limit ? FACETD_BY_KERNEL : FACETD_NOT_ENFORCED,
 		    "its process runs without a sandbox and RLIMIT_DATA; %s", group);

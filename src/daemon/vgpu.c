@@ -26,6 +26,9 @@ enum {
 	STOP_TIMEOUT_US = 2000000,
 	HANG_PAUSE_US = 10000000,
 	LOG_LIMIT = 1 << 20,
+	/* A process, or a driver that starts all the time, must not keep us at nothing else. */
+	HANDOVERS = 200,
+	HANDOVER_SPAN_US = 1000000,
 };
 
 static int start(struct facetd_vgpu *vgpu, struct facet_error *err);
@@ -62,6 +65,8 @@ static void let_go(struct facetd_vgpu *vgpu)
 	vgpu->death = sd_event_source_disable_unref(vgpu->death);
 	vgpu->timer = sd_event_source_disable_unref(vgpu->timer);
 	vgpu->hangup = sd_event_source_disable_unref(vgpu->hangup);
+	vgpu->handover_later = sd_event_source_disable_unref(vgpu->handover_later);
+	vgpu->strange = false;
 	facet_varlink_request_destroy(facet_steal(vgpu->handover));
 	facet_varlink_request_destroy(facet_steal(vgpu->stop));
 	close_fd(&vgpu->pidfd);
@@ -318,6 +323,34 @@ static void come_up(struct facetd_vgpu *vgpu)
 	settle(vgpu, 0, "");
 }
 
+static int on_ask_again(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct facetd_vgpu *vgpu = userdata;
+
+	vgpu->handover_later = sd_event_source_disable_unref(vgpu->handover_later);
+	ask_handover(vgpu);
+	return 0;
+}
+
+/* True: it is asked again later; the first answer is always all there is to know. */
+static bool tells_too_much(struct facetd_vgpu *vgpu)
+{
+	uint64_t now = 0;
+
+	sd_event_now(vgpu->daemon->event, CLOCK_MONOTONIC, &now);
+	if (now - vgpu->handovers_since_us > HANDOVER_SPAN_US) {
+		vgpu->handovers_since_us = now;
+		vgpu->handovers = 0;
+	}
+	if (++vgpu->handovers <= HANDOVERS ||
+	    sd_event_add_time_relative(vgpu->daemon->event, &vgpu->handover_later, CLOCK_MONOTONIC,
+				       HANDOVER_SPAN_US, 0, on_ask_again, vgpu) < 0)
+		return false;
+	log_debug("%s: its process tells too much", vgpu->record.name);
+	facet_varlink_request_destroy(facet_steal(vgpu->handover));
+	return true;
+}
+
 static void on_handover(void *owner, const struct facet_varlink_answer *answer, int error)
 {
 	struct facetd_vgpu *vgpu = owner;
@@ -330,10 +363,14 @@ static void on_handover(void *owner, const struct facet_varlink_answer *answer, 
 	}
 	if (!answer->continues)
 		vgpu->handover = NULL;
+	if (tells_too_much(vgpu))
+		return;
 	/* A machine has come or gone, or its driver started. */
 	facetd_monitor_changed(vgpu->daemon);
 	if (facetd_held_take(&vgpu->held, answer->parameters, take_fd, answer->request, &err)) {
-		log_warn("%s: %s", vgpu->record.name, err.text);
+		if (!vgpu->strange)
+			log_warn("%s: %s", vgpu->record.name, err.text);
+		vgpu->strange = true;
 		return;
 	}
 	take_back(vgpu, "listen", "vhost-user.sock", &vgpu->listen_fd);

@@ -50,6 +50,10 @@ struct facetd_vgpu {
 	int listen_fd, control_fd, pidfd;
 	sd_event_source *death, *timer, *hangup;
 	struct facet_varlink_request *handover, *stop;
+	sd_event_source *handover_later; /* when it is asked again: it told too much */
+	uint64_t handovers_since_us;
+	unsigned int handovers; /* since then */
+	bool strange;           /* what it told was wrong, which has been said */
 	struct facetd_held held;
 	struct facetd_arbitrated *arbitrated; /* arbitration.h; NULL: not attached */
 	uint64_t log_start;                   /* where its process began to write */

@@ -12,7 +12,7 @@
 
 #include "share/internal.h"
 
-/* #syscalls write clock_gettime futex clone clone3 getpriority sched_setattr */
+/* #syscalls clock_gettime futex clone clone3 getpriority sched_setattr */
 
 enum {
 	/*
@@ -33,9 +33,11 @@ enum {
 
 struct facet_gate {
 	struct facet_share_page *page;
-	int doorbell_fd;
+	struct facet_bell bell;
 	pthread_t thread;
 	atomic_bool ending;
+	atomic_bool asleep;  /* the thread, until it is poked */
+	atomic_bool unheard; /* by facetd, which is away */
 	struct facet_stop_point point;
 	_Atomic(const char *) why_not; /* threads cannot be stopped inside a job */
 
@@ -48,11 +50,18 @@ struct facet_gate {
 	uint64_t stepped_ns, look_ns;
 };
 
-static bool is_away(const struct facet_share_page *page, uint64_t now)
+static bool is_stale(uint64_t heartbeat, uint64_t now)
 {
-	uint64_t heartbeat = FACET_SHARE_LOAD(page->heartbeat_ns);
-
 	return heartbeat && now > heartbeat && now - heartbeat > STALE_NS;
+}
+
+static bool is_away(struct facet_gate *gate, uint64_t now)
+{
+	uint64_t heartbeat = FACET_SHARE_LOAD(gate->page->heartbeat_ns);
+	bool unheard = !heartbeat && facet_bell_unheard(&gate->bell, now);
+
+	atomic_store(&gate->unheard, unheard);
+	return unheard || is_stale(heartbeat, now);
 }
 
 static uint64_t process_used(void)
@@ -63,20 +72,25 @@ static uint64_t process_used(void)
 	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
 }
 
-/* In facetd's place, on the same page: should it only have been slow, its word is the last. */
-static void pace(struct facet_gate *gate, uint64_t now)
+/*
+ * In facetd's place, on the same page: should it only have been slow, its word is the last. What
+ * nobody will open, for nobody is there or knows that it is closed, is opened when its date is
+ * over.
+ */
+static void pace(struct facet_gate *gate, uint64_t now, bool away)
 {
 	struct facet_share_page *page = gate->page;
-	uint64_t pause;
+	bool to_pace = away && FACET_SHARE_LOAD(page->backlog);
+	uint64_t pause = 0;
 
-	if (!is_away(page, now)) {
-		gate->pace.started = false;
+	gate->pace.started &= away;
+	if (to_pace)
+		pause = facet_pace_step(&gate->pace, now, process_used(),
+					FACET_SHARE_LOAD(page->share_ppm),
+					FACET_SHARE_LOAD(page->eus));
+	else if ((!away && FACET_SHARE_LOAD(page->heartbeat_ns)) ||
+		 facet_share_closed_until(page, now))
 		return;
-	}
-	if (!FACET_SHARE_LOAD(page->backlog))
-		return;
-	pause = facet_pace_step(&gate->pace, now, process_used(), FACET_SHARE_LOAD(page->share_ppm),
-				FACET_SHARE_LOAD(page->eus));
 	if (pause)
 		facet_share_close_until(page, now, now + pause);
 	else
@@ -126,25 +140,34 @@ static void let_go(struct facet_gate *gate)
 	gate->closed = false;
 }
 
+/* While there is no work it sleeps for ever: work that comes wakes it when there is cause. */
+static uint64_t next_look(const struct facet_gate *gate, bool away)
+{
+	const struct facet_share_page *page = gate->page;
+
+	if (!FACET_SHARE_LOAD(page->backlog))
+		return 0;
+	if (away)
+		return PACE_NS;
+	return FACET_SHARE_LOAD(page->heartbeat_ns) || facet_bell_waits(&gate->bell) ? STALE_NS : 0;
+}
+
 /* Returns for how long to sleep if .open stays @open; 0: for ever. */
 static uint64_t step(struct facet_gate *gate, uint32_t open)
 {
 	struct facet_share_page *page = gate->page;
 	uint64_t now = facet_share_now(), until;
+	bool away = is_away(gate, now);
 
 	if (gate->closed && FACET_SHARE_LOAD(page->backlog))
 		FACET_SHARE_ADD(page->stopped_ns, now - gate->stepped_ns);
 	gate->stepped_ns = now;
-	pace(gate, now);
+	pace(gate, now, away);
 	until = facet_share_closed_until(page, now);
 	if (until)
 		return hold_back(gate, now, until);
 	let_go(gate);
-	if (!open)
-		return LAPSED_LOOK_NS;
-	if (!FACET_SHARE_LOAD(page->heartbeat_ns))
-		return 0;
-	return is_away(page, now) && FACET_SHARE_LOAD(page->backlog) ? PACE_NS : STALE_NS;
+	return open ? next_look(gate, away) : LAPSED_LOOK_NS;
 }
 
 /*
@@ -176,8 +199,14 @@ static void *watch(void *arg)
 	ask_for_short_slices();
 	while (!atomic_load(&gate->ending)) {
 		uint32_t open = FACET_SHARE_LOAD(gate->page->open);
+		uint64_t pause;
 
-		facet_share_wait(&gate->page->open, open, step(gate, open));
+		/* Before it looks: who brings work after that pokes it. */
+		atomic_store(&gate->asleep, true);
+		pause = step(gate, open);
+		if (pause)
+			atomic_store(&gate->asleep, false);
+		facet_share_wait(&gate->page->open, open, pause);
 	}
 	return NULL;
 }
@@ -247,7 +276,7 @@ int facet_gate_create(const struct facet_gate_config *cfg, struct facet_gate **r
 		free(gate);
 		return r;
 	}
-	gate->doorbell_fd = cfg->doorbell_fd;
+	gate->bell = (struct facet_bell){ .page = gate->page, .fd = cfg->doorbell_fd };
 	gate->list.task_fd = cfg->task_fd;
 	gate->point.page = gate->page;
 	gate->point.engine_name = cfg->engine_name;
@@ -282,8 +311,8 @@ void facet_gate_destroy(struct facet_gate *gate)
 	facet_stop_remove();
 	forget_predecessor(gate->page);
 	facet_share_unmap(gate->page);
-	if (gate->doorbell_fd >= 0)
-		close(gate->doorbell_fd);
+	if (gate->bell.fd >= 0)
+		close(gate->bell.fd);
 	if (gate->list.task_fd >= 0)
 		close(gate->list.task_fd);
 	free(gate);
@@ -297,12 +326,13 @@ struct facet_share_page *facet_gate_page(struct facet_gate *gate)
 void facet_gate_state(struct facet_gate *gate, struct facet_gate_state *ret)
 {
 	const struct facet_share_page *page = gate->page;
-	uint64_t now = facet_share_now();
+	uint64_t now = facet_share_now(), heartbeat = FACET_SHARE_LOAD(page->heartbeat_ns);
+	bool unheard = atomic_load(&gate->unheard) && facet_bell_waits(&gate->bell);
 
 	*ret = (struct facet_gate_state){
 		.open = !facet_share_closed_until(page, now),
-		.arbitrated = FACET_SHARE_LOAD(page->heartbeat_ns) && !is_away(page, now),
-		.paced = is_away(page, now),
+		.arbitrated = heartbeat && !is_stale(heartbeat, now),
+		.paced = heartbeat ? is_stale(heartbeat, now) : unheard,
 		.share_ppm = FACET_SHARE_LOAD(page->share_ppm),
 		.why_not = atomic_load(&gate->why_not),
 	};
@@ -314,16 +344,22 @@ void facet_gate_enter(struct facet_gate *gate)
 		facet_stop_enter();
 }
 
+/* Nothing to do for the thread without a heartbeat, unless nobody gives one. */
+static void rouse(struct facet_gate *gate)
+{
+	if (!FACET_SHARE_LOAD(gate->page->heartbeat_ns) && !facet_bell_waits(&gate->bell))
+		return;
+	if (atomic_exchange(&gate->asleep, false))
+		facet_share_poke(gate->page);
+}
+
 void facet_gate_arrived(struct facet_gate *gate, unsigned int jobs)
 {
-	const uint64_t one = 1;
-
 	if (!gate || !jobs || FACET_SHARE_ADD(gate->page->backlog, jobs))
 		return;
 	FACET_SHARE_STORE(gate->page->busy_since_ns, facet_share_now());
-	if (gate->doorbell_fd >= 0 && FACET_SHARE_LOAD(gate->page->ring))
-		while (write(gate->doorbell_fd, &one, sizeof(one)) < 0 && errno == EINTR)
-			;
+	facet_bell_ring(&gate->bell, FACET_RING_ARRIVAL);
+	rouse(gate);
 }
 
 /* A job that comes at the same moment has its own, later, busy_since. */
@@ -334,9 +370,11 @@ void facet_gate_left(struct facet_gate *gate, unsigned int jobs)
 	if (!gate || !jobs)
 		return;
 	since = FACET_SHARE_LOAD(gate->page->busy_since_ns);
-	if (FACET_SHARE_ADD(gate->page->backlog, -jobs) == jobs)
-		__atomic_compare_exchange_n(&gate->page->busy_since_ns, &since, 0, false,
-					    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+	if (FACET_SHARE_ADD(gate->page->backlog, -jobs) != jobs)
+		return;
+	__atomic_compare_exchange_n(&gate->page->busy_since_ns, &since, 0, false, __ATOMIC_SEQ_CST,
+				    __ATOMIC_SEQ_CST);
+	facet_bell_ring(&gate->bell, FACET_RING_BOTH);
 }
 
 bool facet_gate_pass(struct facet_gate *gate)

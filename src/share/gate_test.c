@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* gate_test.c - real threads, stopped as the renderer's would be. Nothing waits for a fixed time.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -100,7 +102,9 @@ static void end_spinners(struct fixture *f)
 static struct fixture *begin(void)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
-	struct facet_gate_config cfg = { .doorbell_fd = -1, .engine_name = "an-engine" };
+	struct facet_gate_config cfg = { .engine_name = "an-engine" };
+
+	cfg.doorbell_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 
 	assert_non_null(f);
 	cfg.task_fd = open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -185,7 +189,7 @@ static void a_date_ends_it(void **state)
 	wait_until_stopped(f, &f->spinners[0]);
 	/* facetd dies here. */
 	wait_until_running(&f->spinners[0]);
-	assert_int_equal(f->page->open, 0);
+	assert_int_equal(facet_share_closed_until(f->page, facet_share_now()), 0);
 	/* One that is back too late closes it all the same. */
 	wait_until_stopped(f, &f->spinners[0]);
 	end(f);
@@ -329,23 +333,25 @@ static void the_first_one_rings(void **state)
 	assert_true(page->busy_since_ns);
 	facet_gate_left(f->gate, 1);
 	assert_int_equal(page->backlog, 0);
+	/* Somebody waits for the end. */
+	page->ring = FACET_RING_BOTH;
+	facet_gate_arrived(f->gate, 2);
+	facet_gate_left(f->gate, 1);
+	assert_int_equal(eventfd_read(bell, &count), 0);
+	assert_int_equal(count, 1);
+	facet_gate_left(f->gate, 1);
+	assert_int_equal(eventfd_read(bell, &count), 0);
+	assert_int_equal(count, 1);
 	facet_gate_arrived(NULL, 1);
 	facet_gate_left(NULL, 1);
 	close(bell);
 	end(f);
 }
 
-/* No heartbeat any more: the gate closes itself, and opens again, while there is work. */
-static void it_keeps_a_pace_without_facetd(void **state)
+static void wait_until_paced(struct fixture *f)
 {
-	struct fixture *f = begin();
 	unsigned int closed = 0, open = 0;
 
-	start_spinner(f, "llvmpipe-0", false, false, false);
-	f->page->share_ppm = 100000;
-	f->page->eus = 1;
-	facet_gate_arrived(f->gate, 1);
-	facet_share_beat(f->page, 1);
 	while (closed < 20 || open < 20) {
 		if (facet_share_closed_until(f->page, facet_share_now()))
 			closed++;
@@ -353,11 +359,159 @@ static void it_keeps_a_pace_without_facetd(void **state)
 			open++;
 		nap();
 	}
+}
+
+static bool is_paced(struct fixture *f)
+{
+	struct facet_gate_state state;
+
+	facet_gate_state(f->gate, &state);
+	return state.paced;
+}
+
+/* No heartbeat any more: the gate closes itself, and opens again, while there is work. */
+static void it_keeps_a_pace_without_facetd(void **state)
+{
+	struct fixture *f = begin();
+
+	start_spinner(f, "llvmpipe-0", false, false, false);
+	f->page->share_ppm = 100000;
+	f->page->eus = 1;
+	facet_gate_arrived(f->gate, 1);
+	facet_share_beat(f->page, 1);
+	wait_until_paced(f);
+	assert_true(is_paced(f));
 	while (!FACET_SHARE_LOAD(f->page->preempts))
 		nap();
 	/* It is back, and has other ideas. */
 	facet_share_beat(f->page, 0);
 	wait_until_running(&f->spinners[0]);
+	end(f);
+}
+
+/* facetd sleeps, and for ever: it does not hear who rings. */
+static void it_keeps_a_pace_when_nobody_hears(void **state)
+{
+	struct fixture *f = begin();
+
+	start_spinner(f, "llvmpipe-0", false, false, false);
+	f->page->share_ppm = 100000;
+	f->page->eus = 1;
+	f->page->ring = FACET_RING_ARRIVAL;
+	facet_gate_arrived(f->gate, 1);
+	wait_until_paced(f);
+	assert_true(is_paced(f));
+	/* Work that comes later, when it is known that nobody hears. */
+	facet_gate_left(f->gate, 1);
+	while (!FACET_SHARE_LOAD(f->page->open))
+		nap();
+	facet_gate_arrived(f->gate, 1);
+	wait_until_paced(f);
+	/* The next one is there, looked, and sleeps. */
+	facet_share_answer(f->page, facet_share_now());
+	facet_share_beat(f->page, 0);
+	assert_false(is_paced(f));
+	/* What the gate did meanwhile is over with its date. */
+	while (!FACET_SHARE_LOAD(f->page->open))
+		nap();
+	for (int i = 0; i < 100; i++) {
+		assert_int_equal(facet_share_closed_until(f->page, facet_share_now()), 0);
+		nap();
+	}
+	end(f);
+}
+
+/* Work, and nobody who asked for a ring: who works alone is nobody's concern. */
+static void who_did_not_ring_is_not_paced(void **state)
+{
+	struct fixture *f = begin();
+	uint64_t until = facet_share_now() + 3ULL * FACET_SHARE_STALE_MS * MS;
+
+	start_spinner(f, "llvmpipe-0", false, false, false);
+	f->page->share_ppm = 10000;
+	f->page->eus = 1;
+	facet_gate_arrived(f->gate, 1);
+	while (facet_share_now() < until) {
+		assert_int_equal(f->page->open, 1);
+		nap();
+	}
+	assert_false(is_paced(f));
+	end(f);
+}
+
+static bool read_sleeps(const char *tid, unsigned long *ret)
+{
+	char path[64], line[128];
+	bool found = false;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%.16s/status", tid);
+	file = fopen(path, "re");
+	while (file && fgets(line, sizeof(line), file)) {
+		found |= strcmp(line, "Name:\tfacet-gate\n") == 0;
+		if (found && sscanf(line, "voluntary_ctxt_switches: %lu", ret) == 1)
+			break;
+	}
+	if (file)
+		fclose(file);
+	return found;
+}
+
+/* How often the gate's thread has gone to sleep; it has its name when it has begun. */
+static unsigned long sleeps_of_gate(void)
+{
+	unsigned long count = 0;
+	struct dirent *entry;
+	bool found = false;
+
+	while (!found) {
+		DIR *dir = opendir("/proc/self/task");
+
+		assert_non_null(dir);
+		while (!found && (entry = readdir(dir)))
+			found = read_sleeps(entry->d_name, &count);
+		closedir(dir);
+	}
+	return count;
+}
+
+/* As soon as it does: three times as long as between two looks at a heartbeat. */
+static void wait_until_it_sleeps(void)
+{
+	unsigned long before, now = sleeps_of_gate();
+
+	do {
+		before = now;
+		for (uint64_t end = facet_share_now() + 300 * MS; facet_share_now() < end;)
+			nap();
+		now = sleeps_of_gate();
+	} while (now != before);
+}
+
+/* With a heartbeat, with one that is old, closed for ever, or unheard: no work, no wakeups. */
+static void an_idle_one_costs_nothing(void **state)
+{
+	struct fixture *f = begin();
+
+	f->page->share_ppm = 10000;
+	f->page->eus = 1;
+	wait_until_it_sleeps();
+	facet_share_beat(f->page, facet_share_now());
+	facet_gate_arrived(f->gate, 1);
+	facet_gate_left(f->gate, 1);
+	wait_until_it_sleeps(); /* old, by now */
+	assert_true(is_paced(f));
+	facet_gate_arrived(f->gate, 1);
+	close_again(f);
+	facet_gate_left(f->gate, 1);
+	wait_until_it_sleeps();
+	facet_share_beat(f->page, 0);
+	f->page->ring = FACET_RING_ARRIVAL;
+	facet_gate_arrived(f->gate, 1);
+	while (!is_paced(f))
+		nap();
+	facet_gate_left(f->gate, 1);
+	wait_until_it_sleeps();
 	end(f);
 }
 
@@ -390,6 +544,9 @@ int main(void)
 		cmocka_unit_test(passing_waits),
 		cmocka_unit_test(the_first_one_rings),
 		cmocka_unit_test(it_keeps_a_pace_without_facetd),
+		cmocka_unit_test(it_keeps_a_pace_when_nobody_hears),
+		cmocka_unit_test(who_did_not_ring_is_not_paced),
+		cmocka_unit_test(an_idle_one_costs_nothing),
 		cmocka_unit_test(one_gate_a_process),
 	};
 

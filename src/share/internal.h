@@ -30,6 +30,26 @@ void facet_share_close_until(struct facet_share_page *page, uint64_t now_ns, uin
 /* Sleeps while *word is @value; @timeout_ns 0: for ever. May be called by a signal handler. */
 void facet_share_wait(const uint32_t *word, uint32_t value, uint64_t timeout_ns);
 void facet_share_wake(const uint32_t *word);
+/* The gate's thread is to look at the page, though it stays open. */
+void facet_share_poke(struct facet_share_page *page);
+
+/* --- bell.c: is there somebody who hears the doorbell? --- */
+
+struct facet_bell {
+	struct facet_share_page *page;
+	int fd;                /* or -1 */
+	atomic_ullong rang_ns; /* of the first that had no answer yet, or of one that had */
+
+	/* The gate's thread's. */
+	uint64_t noted_rang_ns, noted_ns;
+};
+
+/* Rings if the page asks for @when, FACET_RING_*. Any thread. */
+void facet_bell_ring(struct facet_bell *bell, uint32_t when);
+/* It rang, and nobody answered yet. Any thread. */
+bool facet_bell_waits(const struct facet_bell *bell);
+/* It waits since FACET_SHARE_STALE_MS at least: so long it was seen to. Gate's thread. */
+bool facet_bell_unheard(struct facet_bell *bell, uint64_t now_ns);
 
 /* --- pace.c: a bucket that time fills; pure --- */
 

@@ -19,6 +19,7 @@
 _Static_assert(sizeof(struct facet_share_page) <= FACET_SHARE_BYTES, "one page");
 /* What a facetd of before an update, and tests, rely on; else the version has to change. */
 _Static_assert(offsetof(struct facet_share_page, open) == 16, "a layout of version 1");
+_Static_assert(offsetof(struct facet_share_page, answered_ns) == 56, "a layout of version 1");
 _Static_assert(offsetof(struct facet_share_page, backlog) == 88, "a layout of version 1");
 _Static_assert(offsetof(struct facet_share_page, wait) == 136, "a layout of version 1");
 _Static_assert(sizeof(struct facet_share_page) == 568, "a layout of version 1");
@@ -134,20 +135,43 @@ void facet_share_close_until(struct facet_share_page *page, uint64_t now_ns, uin
 		facet_share_wake(&page->open);
 }
 
-void facet_share_set_open(struct facet_share_page *page, bool open, uint64_t now_ns)
+/*
+ * Whoever waits for the number that it saw does not any more. One try is enough: when somebody else
+ * changed it, then after what was written before this.
+ */
+void facet_share_poke(struct facet_share_page *page)
 {
-	if (!open)
-		facet_share_close_until(page, now_ns, now_ns + MAX_CLOSED_NS);
-	else if (!__atomic_exchange_n(&page->open, 1, __ATOMIC_SEQ_CST))
+	uint32_t open = FACET_SHARE_LOAD(page->open), next = open + 1 ? open + 1 : 1;
+
+	/* Of a closed page nobody sleeps for ever. */
+	if (open && __atomic_compare_exchange_n(&page->open, &open, next, false, __ATOMIC_SEQ_CST,
+						__ATOMIC_SEQ_CST))
 		facet_share_wake(&page->open);
 }
 
+void facet_share_set_open(struct facet_share_page *page, bool open, uint64_t now_ns)
+{
+	uint32_t closed = 0;
+
+	if (!open)
+		facet_share_close_until(page, now_ns, now_ns + MAX_CLOSED_NS);
+	else if (__atomic_compare_exchange_n(&page->open, &closed, 1, false, __ATOMIC_SEQ_CST,
+					     __ATOMIC_SEQ_CST))
+		facet_share_wake(&page->open);
+}
+
+/* Work that comes to an idle vGPU finds the heartbeat, or is seen here. */
 void facet_share_beat(struct facet_share_page *page, uint64_t now_ns)
 {
 	uint64_t before = __atomic_exchange_n(&page->heartbeat_ns, now_ns, __ATOMIC_SEQ_CST);
 
 	if (!now_ns)
 		facet_share_set_open(page, true, now_ns);
-	else if (!before)
-		facet_share_wake(&page->open);
+	else if (!before && FACET_SHARE_LOAD(page->backlog))
+		facet_share_poke(page);
+}
+
+void facet_share_answer(struct facet_share_page *page, uint64_t now_ns)
+{
+	FACET_SHARE_STORE(page->answered_ns, now_ns);
 }

@@ -17,7 +17,8 @@
  * whether the vGPU may run, its process says whether it wants to. No message is sent for a batch.
  *
  * The gate is closed with a date until which it is: a facetd that died stalls nobody. When its
- * heartbeat is old the gate paces itself to share_ppm by the process's own CPU clock.
+ * heartbeat is old the gate paces itself to share_ppm by the process's own CPU clock; also when
+ * there is no heartbeat, for facetd sleeps, and a ring of the doorbell had no answer for as long.
  *
  * Neither side believes the other more than it must: facetd takes only hints from the page, and
  * meters by the kernel's clocks.
@@ -53,22 +54,29 @@ struct facet_histogram {
 	uint32_t buckets[FACET_SHARE_BUCKETS];
 };
 
+enum {
+	FACET_RING_NEVER = 0,
+	FACET_RING_ARRIVAL = 1, /* when work comes to an idle vGPU */
+	FACET_RING_BOTH = 2,    /* and when the last of it is done: somebody waits for that */
+};
+
 /* Every field is read and written whole, by __atomic builtins; times are CLOCK_MONOTONIC. */
 struct facet_share_page {
 	uint32_t magic, version, size, reserved0;
 
 	/* --- facetd's --- */
-	uint32_t open; /* futex: 1 run, 0 stop */
-	uint32_t ring; /* 1: write to the doorbell when work comes to an idle vGPU */
+	uint32_t open; /* futex: 0 stop, else run; another number of those: look at the rest */
+	uint32_t ring; /* when to write to the doorbell: FACET_RING_* */
 	uint64_t closed_until_ns;
 	uint64_t heartbeat_ns; /* 0: no arbitration now, the gate stands open */
 	uint32_t share_ppm;    /* to pace to when the heartbeat is old; of all EUs */
 	uint32_t eus;          /* of the GPU */
 	uint32_t hang_ms;      /* a job of longer GPU time is a hang; 0: never */
 	uint32_t reserved1;
+	uint64_t answered_ns; /* whoever rang before that was heard */
 
 	/* --- the vGPU's process --- */
-	uint64_t reserved2[4];
+	uint64_t reserved2[3];
 	uint32_t backlog;       /* jobs queued or under way, engine's work after them included */
 	uint32_t preempts;      /* times that running threads were stopped inside a job */
 	uint64_t busy_since_ns; /* since when backlog is not 0; 0: it is */
@@ -94,10 +102,13 @@ void facet_share_unmap(struct facet_share_page *page);
 void facet_share_set_open(struct facet_share_page *page, bool open, uint64_t now_ns);
 
 /*
- * The arbiter is at work, @now_ns. The first beat wakes the gate's thread, which sleeps for ever
- * without one. @now_ns 0: the arbiter goes to sleep, and the gate is opened.
+ * The arbiter is at work, @now_ns. The first beat wakes the gate's thread if there is work: it
+ * sleeps for ever without both. @now_ns 0: the arbiter goes to sleep, and the gate is opened.
  */
 void facet_share_beat(struct facet_share_page *page, uint64_t now_ns);
+
+/* The doorbell was heard and read; @now_ns is a time after that. */
+void facet_share_answer(struct facet_share_page *page, uint64_t now_ns);
 
 /* --- the vGPU's process --- */
 
@@ -132,7 +143,7 @@ void facet_gate_release(struct facet_gate *gate);
 void facet_gate_enter(struct facet_gate *gate);
 
 /*
- * The backlog went up by @jobs (any thread), or down. The first rings the doorbell when asked to.
+ * The backlog went up by @jobs, or down (any thread). The doorbell is rung as the page asks for.
  * NULL gates are open: all these do nothing then.
  */
 void facet_gate_arrived(struct facet_gate *gate, unsigned int jobs);

@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -131,6 +132,99 @@ static void an_arbiter_that_sleeps_leaves_it_open(void **state)
 	assert_int_equal(page.open, 1);
 }
 
+static void a_poke_changes_what_is_waited_for(void **state)
+{
+	struct facet_share_page page = { .open = 1 };
+
+	facet_share_poke(&page);
+	assert_int_equal(page.open, 2);
+	page.open = UINT32_MAX;
+	facet_share_poke(&page);
+	assert_int_equal(page.open, 1);
+	/* It neither opens nor is undone when it is opened once more. */
+	page.open = 0;
+	facet_share_poke(&page);
+	assert_int_equal(page.open, 0);
+	page.open = 2;
+	facet_share_set_open(&page, true, MS);
+	assert_int_equal(page.open, 2);
+	/* Who has no work does not care for the first beat. */
+	facet_share_beat(&page, MS);
+	assert_int_equal(page.open, 2);
+	facet_share_beat(&page, 0);
+	page.backlog = 1;
+	facet_share_beat(&page, MS);
+	assert_int_equal(page.open, 3);
+	facet_share_beat(&page, 2 * MS);
+	assert_int_equal(page.open, 3);
+}
+
+static void begin_bell(struct facet_bell *bell, struct facet_share_page *page)
+{
+	*bell = (struct facet_bell){ .page = page, .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) };
+	assert_true(bell->fd >= 0);
+}
+
+static eventfd_t rings(const struct facet_bell *bell)
+{
+	eventfd_t count;
+
+	return eventfd_read(bell->fd, &count) < 0 ? 0 : count;
+}
+
+static void a_bell_rings_for_what_is_asked(void **state)
+{
+	struct facet_share_page page = { .open = 1 };
+	struct facet_bell bell, none = { .page = &page, .fd = -1 };
+
+	begin_bell(&bell, &page);
+	facet_bell_ring(&bell, FACET_RING_ARRIVAL);
+	assert_int_equal(rings(&bell), 0);
+	assert_false(facet_bell_waits(&bell));
+	page.ring = FACET_RING_ARRIVAL;
+	facet_bell_ring(&bell, FACET_RING_BOTH);
+	assert_int_equal(rings(&bell), 0);
+	facet_bell_ring(&bell, FACET_RING_ARRIVAL);
+	assert_int_equal(rings(&bell), 1);
+	page.ring = FACET_RING_BOTH;
+	facet_bell_ring(&bell, FACET_RING_ARRIVAL);
+	facet_bell_ring(&bell, FACET_RING_BOTH);
+	assert_int_equal(rings(&bell), 2);
+	facet_bell_ring(&none, FACET_RING_BOTH);
+	assert_false(facet_bell_waits(&none));
+	close(bell.fd);
+}
+
+/* When it is told of counts, not when it rang: its thread may have had to wait between. */
+static void a_bell_knows_whether_it_is_heard(void **state)
+{
+	const uint64_t stale = FACET_SHARE_STALE_MS * MS, now = facet_share_now() + 3600000 * MS;
+	struct facet_share_page page = { .open = 1, .ring = FACET_RING_ARRIVAL };
+	struct facet_bell bell;
+
+	begin_bell(&bell, &page);
+	assert_false(facet_bell_unheard(&bell, now));
+	facet_bell_ring(&bell, FACET_RING_ARRIVAL);
+	assert_true(facet_bell_waits(&bell));
+	assert_false(facet_bell_unheard(&bell, now));
+	assert_false(facet_bell_unheard(&bell, now + stale - 1));
+	/* Who rings again waits no less. */
+	facet_bell_ring(&bell, FACET_RING_ARRIVAL);
+	assert_true(facet_bell_unheard(&bell, now + stale));
+	/* facetd went to sleep again at once: it was there. */
+	facet_share_answer(&page, facet_share_now());
+	assert_false(facet_bell_waits(&bell));
+	assert_false(facet_bell_unheard(&bell, now + stale));
+	/* The next one has its own time, even if nobody saw the answer to the one before. */
+	facet_bell_ring(&bell, FACET_RING_ARRIVAL);
+	assert_false(facet_bell_unheard(&bell, now + stale));
+	facet_share_answer(&page, facet_share_now());
+	facet_bell_ring(&bell, FACET_RING_ARRIVAL);
+	assert_false(facet_bell_unheard(&bell, now + 3 * stale));
+	assert_true(facet_bell_unheard(&bell, now + 4 * stale));
+	close(bell.fd);
+}
+
 static void a_histogram_counts_by_powers_of_two(void **state)
 {
 	struct facet_histogram h = { 0 };
@@ -233,6 +327,9 @@ int main(void)
 		cmocka_unit_test(others_are_refused),
 		cmocka_unit_test(a_closed_page_has_a_date),
 		cmocka_unit_test(an_arbiter_that_sleeps_leaves_it_open),
+		cmocka_unit_test(a_poke_changes_what_is_waited_for),
+		cmocka_unit_test(a_bell_rings_for_what_is_asked),
+		cmocka_unit_test(a_bell_knows_whether_it_is_heard),
 		cmocka_unit_test(a_histogram_counts_by_powers_of_two),
 		cmocka_unit_test(percentiles_lie_in_their_bucket),
 		cmocka_unit_test(a_pace_is_kept),

@@ -206,8 +206,13 @@ class MetricsTest(DaemonCase):
         for one in family:
             subprocess.run(["kill", "-STOP", str(one)], check=True)
         host, port = self.address()
-        with socket.create_connection((host, int(port)), timeout=vgpu.PATIENCE_S) as sock:
-            sock.sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
+        fds = pathlib.Path(f"/proc/{self.daemon.pid}/fd")
+        before = len(list(fds.iterdir()))
+        for _ in range(40):
+            with socket.create_connection((host, int(port)), timeout=vgpu.PATIENCE_S) as sock:
+                sock.sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
+        # What was asked for them goes with them.
+        wait_until(lambda: len(list(fds.iterdir())) <= before, "facetd to have none of their files")
         metrics = OpenMetrics(self.get()[1])
         self.assertEqual(metrics.value("facet_vgpu_up", vgpu="x"), 0)
         for one in family:
