@@ -232,7 +232,7 @@ static void test_backing(void **state)
 	facetd_arbitration_started(vgpu);
 	assert_int_equal(number_in(place, "memory/facet-test-v0/memory.limit_in_bytes"),
 			 (3ULL << 30) + (384ULL << 20) + limits.vram_bytes);
-	assert_non_null(strstr(why(vgpu, "memory"), "3072 of them for the guest"));
+	assert_non_null(strstr(why(vgpu, "memory"), "3072 of them the guest's"));
 	/* Without a cap the quota goes, and the vGPU's account says so. */
 	limits.share.cap_ppm = FACET_SHARE_ALL;
 	put(place, "cpu/facet-test-v0/cpu.cfs_quota_us", "");

@@ -23,7 +23,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 class Page:
     """facetd's side, by the layout of src/share/share.h (version 1)."""
-    OPEN, RING, CLOSED_UNTIL, HEARTBEAT, SHARE, EUS = 16, 20, 24, 32, 40, 44
+    OPEN, RING, CLOSED_UNTIL, HEARTBEAT, SHARE, EUS, ANSWERED = 16, 20, 24, 32, 40, 44, 56
     BACKLOG, PREEMPTS, BUSY_SINCE, JOBS, STOPPED, STARTED, LATENCY = 88, 92, 96, 104, 120, 128, 424
 
     def __init__(self, magic=0x46534852, seals=SEALS):
@@ -176,6 +176,29 @@ class Obeying(unittest.TestCase):
         self.assertEqual(self.create(2), OK)
         self.assertTrue(select.select([self.bell], [], [], vgpu.PATIENCE_S)[0])
         self.assertEqual(os.eventfd_read(self.bell), 1)
+
+        # The end of work, too, if somebody waits for it.
+        page.put32(page.RING, 2)
+        self.assertEqual(self.create(3), OK)
+        self.assertEqual(os.eventfd_read(self.bell), 2)
+
+    def test_nobody_hears(self):
+        """facetd was killed in its sleep; the next one answers."""
+        page = self.page
+        page.put32(page.SHARE, 1)
+        page.put32(page.EUS, 1)
+        self.assertEqual(self.create(1), OK)
+        self.assertFalse(self.it.status()["gate"]["paced"])
+        page.put32(page.RING, 1)
+        number = 1
+        while not page.get64(page.STOPPED):
+            number += 1
+            self.assertEqual(self.create(number), OK)
+            self.assertEqual(self.front.command(UNREF, struct.pack("<II", number, 0))[0], OK)
+        self.assertTrue(self.it.status()["gate"]["paced"])
+        page.put64(page.ANSWERED, time.monotonic_ns())
+        self.assertFalse(self.it.status()["gate"]["paced"])
+        self.assertEqual(self.create(number + 1), OK)
 
     def test_quota(self):
         """1024 x 1024 pixels are 4 MiB."""
