@@ -7,7 +7,7 @@ import threading
 
 from facetlib import meter, procs
 
-from harness import renders, same, scenario, state, wait_state
+from harness import renders, same, scenario, scene, state, wait_state
 from pattern import picture
 
 MIB = 1024
@@ -71,8 +71,7 @@ def bomb(world):
     with world.check("a normal program fits the quota"):
         renders(machine)
     base, pid = held_kib(host.pid("bomb")), host.pid("bomb")
-    neighbour.begin("facet-scene --name NEXT --seconds 100000")
-    goes_on(host, "next", "at all")
+    scene(neighbour)
     for way in ("resources", "dumb", "textures", "contexts"):
         with world.check(f"{way}: ends in OUT_OF_MEMORY, host memory stays bounded"):
             # Linux says at most 10 of the device's errors in 5 s, and the last bomb had its own.
@@ -126,7 +125,8 @@ def successor(host, vgpu, old):
 def vgpu_dies(world, host, machine):
     renders(machine)
     with world.check("facet-vgpu killed -9 while a program draws: a new one takes the rings over"):
-        drawing = draws_on(machine, host, "d")
+        drawing = scene(machine)
+        goes_on(host, "d", "the first program")
         old = host.pid("d")
         procs.kill(old)
         assert "signal 9" in successor(host, "d", old)
@@ -152,15 +152,6 @@ def vgpu_dies(world, host, machine):
         reset(machine)
         renders(machine)
         assert "lost" not in host.show("d")["reason"]
-
-
-def draws_on(machine, host, vgpu):
-    """Starts a program that draws for ever; its number in the guest."""
-    pid = machine.run("facet-scene --name OLD --seconds 100000 >scene.log 2>&1 & echo $!").strip()
-    procs.wait_until(lambda: "first_frame" in (machine.share / "scene.log").read_text(), 120,
-                     "the first frame")
-    goes_on(host, vgpu, "the first program")
-    return pid
 
 
 def ends(machine, pid):
@@ -266,7 +257,7 @@ def hang(world):
         one.wait_ready()
     renders(machine)
     # Heavy enough that it always wants more than half of the GPU.
-    neighbour.begin("facet-scene --name NEXT --detail 24 --size 800x600 --seconds 100000")
+    scene(neighbour, "--detail 96 --size 800x600")
     for turn, shader in enumerate(("fragment", "vertex")):
         hangs(world, host, machine, shader, turn + 1)
 
@@ -294,8 +285,7 @@ def hangs(world, host, machine, shader, resets):
 
 
 def beside(sampler, drawn):
-    """The neighbour's part of the time while the endless job ran, the first and last bit left
-    out: until then the hung one's part counts what it did before, and its end."""
+    """The neighbour's part of the time until the endless job was ended."""
     first, last = sampler.whole()
     grown = [at for at in range(first + 1, last + 1) if sampler.grown("h", at - 1, at) > 0]
     end = grown[-1] if grown else last

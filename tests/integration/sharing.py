@@ -12,7 +12,7 @@ import time
 from facetlib import meter, procs
 
 from failures import frames
-from harness import Skip, scenario
+from harness import Skip, scenario, scene
 
 SATURATING = "--detail 24 --size 800x600"  # some 60 ms of a core each frame
 SETTLE_S = 2
@@ -21,24 +21,13 @@ SETTLE_S = 2
 # --- guests that draw -----------------------------------------------------------------------------
 
 
-def starts_scene(machine, options=SATURATING):
-    """A program that draws for ever, and leaves the guest's agent free; its number in the guest."""
-    log = machine.share / "scene.log"
-    log.unlink(missing_ok=True)
-    number = machine.run(f"facet-scene --name {machine.name} {options} --seconds 1e9 "
-                         ">scene.log 2>&1 & echo $!").strip()
-    procs.wait_until(lambda: "first_frame" in machine.log("share/scene.log"), 120,
-                     f"{machine.name}'s first frame")
-    return number
-
-
 def render(world, host, *names):
     """Guests on these vGPUs, booted and drawing."""
     machines = {name: world.guest(host, name, memory=512).start() for name in names}
     for machine in machines.values():
         machine.wait_ready()
     for machine in machines.values():
-        starts_scene(machine)
+        scene(machine, SATURATING)
     time.sleep(SETTLE_S)
     return machines
 
