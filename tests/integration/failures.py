@@ -3,10 +3,11 @@
 import os
 import pathlib
 import signal
+import threading
 
-from facetlib import procs
+from facetlib import meter, procs
 
-from harness import renders, same, scenario, state, wait_state
+from harness import renders, same, scenario, scene, state, wait_state
 from pattern import picture
 
 MIB = 1024
@@ -18,43 +19,78 @@ def held_kib(pid):
 
 
 def frames(host, vgpu):
-    return host.show(vgpu)["status"]["usage"]["jobs"]
+    """Pictures that the guest has put on its screen."""
+    return host.show(vgpu)["status"]["usage"]["flushes"]
 
 
 def goes_on(host, vgpu, what):
-    """The vGPU executes jobs now, not only before."""
+    """The vGPU shows new frames now, not only before."""
     before = frames(host, vgpu)
-    procs.wait_until(lambda: frames(host, vgpu) > before, 60, f"{vgpu} to render on {what}", 0.2)
+    procs.wait_until(lambda: frames(host, vgpu) > before + 1, 60, f"{vgpu} to render on {what}",
+                     0.2)
+
+
+class Peak:
+    """The most that a vGPU's processes held at any time while this is entered."""
+
+    def __init__(self, pid):
+        self.pid, self.kib = pid, 0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc):
+        self._over.set()
+        self._thread.join()
+
+    def _run(self):
+        while not self._over.wait(0.02):
+            try:
+                self.kib = max(self.kib, held_kib(self.pid))
+            except OSError:  # it ended while we looked
+                pass
 
 
 @scenario()
 def bomb(world):
-    """A guest that takes all it can get: refused at its quota, its neighbour renders on."""
-    quota_mib = 64
+    """A guest that takes all it can get: refused at its quota, its neighbour renders on.
+
+    The bound: private memory (RssAnon) of all of the vGPU's processes never goes past the quota,
+    64 MiB, and what they held after one small program had loaded the renderer and ended.
+    """
+    quota, slack = 128 * MIB, 64 * MIB
     host = world.facet()
-    host.create("bomb", "--vram", f"{quota_mib}M")
+    host.create("bomb", "--vram", f"{quota // MIB}M")
     host.create("next")
     machine, neighbour = (world.guest(host, v).start() for v in ("bomb", "next"))
     for one in (machine, neighbour):
         one.wait_ready()
-    neighbour.begin("facet-scene --name NEXT --seconds 100000")
     with world.check("a normal program fits the quota"):
         renders(machine)
-    before = held_kib(host.pid("bomb"))
+    base, pid = held_kib(host.pid("bomb")), host.pid("bomb")
+    scene(neighbour)
     for way in ("resources", "dumb", "textures", "contexts"):
         with world.check(f"{way}: ends in OUT_OF_MEMORY, host memory stays bounded"):
             # Linux says at most 10 of the device's errors in 5 s, and the last bomb had its own.
-            out = machine.run(f"sleep 6; dmesg -c >/dev/null; facet-bomb {way}", 600)
-            held = held_kib(host.pid("bomb"))
-            print(f"{out.strip()} held={held // MIB} MiB")
+            machine.run("sleep 5; dmesg -c >/dev/null")
+            before = frames(host, "next")
+            with Peak(pid) as peak:
+                out = machine.run(f"facet-bomb {way}", 600)
+            drawn = frames(host, "next") - before
+            print(f"{out.strip()}: at most {peak.kib // MIB} MiB, {base // MIB} at first; "
+                  f"{drawn} frames beside it")
             # How Linux prints an answer of RESP_ERR_OUT_OF_MEMORY.
             assert "response 0x1201" in machine.run("dmesg"), f"not refused: {out}"
-            ceiling = before + (2 * quota_mib + 192) * MIB
-            assert held < ceiling, f"{held // MIB} MiB held, {before // MIB} before"
+            assert peak.kib <= base + quota + slack, \
+                f"{peak.kib // MIB} MiB held, {base // MIB} before"
         with world.check(f"{way}: the neighbour renders on"):
             goes_on(host, "next", f"beside {way}")
-    with world.check("afterwards the same guest renders again"):
+    with world.check("afterwards the same guest renders again, on the same process"):
         renders(machine)
+        assert host.pid("bomb") == pid and not host.show("bomb")["restarts"], host.show("bomb")
 
 
 @scenario()
@@ -89,7 +125,8 @@ def successor(host, vgpu, old):
 def vgpu_dies(world, host, machine):
     renders(machine)
     with world.check("facet-vgpu killed -9 while a program draws: a new one takes the rings over"):
-        drawing = draws_on(machine, host, "d")
+        drawing = scene(machine)
+        goes_on(host, "d", "the first program")
         old = host.pid("d")
         procs.kill(old)
         assert "signal 9" in successor(host, "d", old)
@@ -115,15 +152,6 @@ def vgpu_dies(world, host, machine):
         reset(machine)
         renders(machine)
         assert "lost" not in host.show("d")["reason"]
-
-
-def draws_on(machine, host, vgpu):
-    """Starts a program that draws for ever; its number in the guest."""
-    pid = machine.run("facet-scene --name OLD --seconds 100000 >scene.log 2>&1 & echo $!").strip()
-    procs.wait_until(lambda: "first_frame" in (machine.share / "scene.log").read_text(), 120,
-                     "the first frame")
-    goes_on(host, vgpu, "the first program")
-    return pid
 
 
 def ends(machine, pid):
@@ -222,35 +250,51 @@ def hang(world):
     """An endless shader: its vGPU is reset, the guest is told and goes on, its neighbour never
     stops."""
     host = world.facet()
-    limit = "--hang" in host("create", "--help")
-    host.create("h", *(["--hang", "3"] if limit else []))
+    host.create("h", "--hang", "3")
     host.create("next")
     machine, neighbour = (world.guest(host, v).start() for v in ("h", "next"))
     for one in (machine, neighbour):
         one.wait_ready()
     renders(machine)
-    neighbour.begin("facet-scene --name NEXT --seconds 100000")
-    for shader in ("fragment", "vertex"):
-        hangs(world, host, machine, shader, limit)
+    # Heavy enough that it always wants more than half of the GPU.
+    scene(neighbour, "--detail 96 --size 800x600")
+    for turn, shader in enumerate(("fragment", "vertex")):
+        hangs(world, host, machine, shader, turn + 1)
 
 
-def hangs(world, host, machine, shader, limit):
+def hangs(world, host, machine, shader, resets):
     old = host.pid("h")
     command = machine.begin(f"facet-hang --shader {shader}")
     procs.wait_until(lambda: "drawing" in machine.output(command), 120, "the endless draw")
-    with world.check(f"{shader}: the neighbour renders on beside it"):
-        goes_on(host, "next", "beside an endless shader")
-    with world.check(f"{shader}: the vGPU is reset" + ("" if limit else ", by hand")):
-        if not limit:
-            host("restart", "h")
-        reason = successor(host, "h", old)
-        assert not limit or "hang" in reason, reason
+    with world.check(f"{shader}: the vGPU is reset for its endless job"):
+        groups = {name: meter.Group(host.pid(name)) for name in ("h", "next")}
+        before = frames(host, "next")
+        with meter.Sampler(groups) as sampler:
+            reason = successor(host, "h", old)
+        drawn = frames(host, "next") - before
+        assert "hang" in reason, reason
+        assert host.show("h")["measured"]["resets"] == resets, host.show("h")["measured"]
+    with world.check(f"{shader}: meanwhile the neighbour had its half of the GPU and drew"):
+        beside(sampler, drawn)
     with world.check(f"{shader}: the program comes back, and sees that its draw was lost"):
         code, out = machine.finish(command)
         assert code == 3 and "the draw was lost" in out, f"{code}: {out}"
     with world.check(f"{shader}: the guest renders again, its neighbour still does"):
         renders(machine)
         goes_on(host, "next", "after the reset")
+
+
+def beside(sampler, drawn):
+    """The neighbour's part of the time until the endless job was ended."""
+    first, last = sampler.whole()
+    grown = [at for at in range(first + 1, last + 1) if sampler.grown("h", at - 1, at) > 0]
+    end = grown[-1] if grown else last
+    share = sampler.shares(first, end)["next"]
+    seconds = (sampler.times[end] - sampler.times[first]) / 1e9
+    print(f"in {seconds:.1f} s the neighbour had {100 * share:.1f}% of what both had, "
+          f"and drew {drawn} frames")
+    assert share >= 0.45, f"only {100 * share:.1f}%"
+    assert drawn > 1, f"{drawn} frames"
 
 
 @scenario(slow=True)

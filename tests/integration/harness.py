@@ -133,3 +133,14 @@ def renders(machine, size="320x240"):
     out = machine.run(f"facet-pattern gl-offscreen --size {size} --hold 0")
     assert "renderer=virgl" in out, out
     assert "wrong_pixels=0" in out, out
+
+
+def scene(machine, options=""):
+    """Starts a program that draws for ever, and waits for its first frame; the guest's agent is
+    free meanwhile. The program's number in the guest."""
+    (machine.share / "scene.log").unlink(missing_ok=True)
+    number = machine.run(f"facet-scene --name {machine.name} {options} --seconds 1e9 "
+                         ">scene.log 2>&1 & echo $!").strip()
+    procs.wait_until(lambda: "first_frame" in machine.log("share/scene.log"), 120,
+                     f"{machine.name}'s first frame: {machine.log('share/scene.log')}")
+    return number
