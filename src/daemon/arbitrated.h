@@ -88,11 +88,9 @@ struct facetd_arbitrated {
 	cpu_set_t cores;
 	bool pinned, own_cores; /* listed, not just what others leave */
 	int threads;            /* pinned; -errno */
-	pid_t pinned_worker;    /* that was last told, and what */
-	cpu_set_t pinned_cores;
-	uint64_t guest_bytes;  /* of the guest's memory that is mapped there */
-	uint64_t memory_limit; /* of the control group; 0: none */
-	uint64_t quota_ppm;    /* of the GPU, by the control group; 0: none */
+	uint64_t guest_bytes;   /* of the guest's memory that is mapped there */
+	uint64_t memory_limit;  /* of the control group; 0: none */
+	uint64_t quota_ppm;     /* of the GPU, by the control group; 0: none */
 	uint64_t oom_kills;
 	char meter_why[160], cpu_why[160], memory_why[160]; /* "": works */
 };

@@ -59,12 +59,6 @@ static void apply_cores(struct facetd_arbitrated *member)
 	member->pinned = !CPU_EQUAL(&member->cores, &all);
 	if (!member->worker || (!member->pinned && !was_pinned))
 		return;
-	/* Within these cores its rasterisers have places that the process gave them. */
-	if (member->pinned_worker == member->worker &&
-	    CPU_EQUAL(&member->pinned_cores, &member->cores))
-		return;
-	member->pinned_worker = member->worker;
-	member->pinned_cores = member->cores;
 	member->threads = facetd_eus_pin(proc_fd, member->worker, &member->cores);
 	if (member->threads < 0)
 		log_warn("%s: its threads cannot be pinned: %s", name_of(member),

@@ -181,36 +181,6 @@ static void a_running_thread_is_stopped(void **state)
 	end(f);
 }
 
-/* The core of a spinner, or -1 while it may run on several. */
-static int core_of(const struct spinner *s)
-{
-	cpu_set_t cores;
-
-	assert_int_equal(pthread_getaffinity_np(s->thread, sizeof(cores), &cores), 0);
-	for (int core = 0; core < CPU_SETSIZE; core++)
-		if (CPU_ISSET(core, &cores))
-			return CPU_COUNT(&cores) == 1 ? core : -1;
-	return -1;
-}
-
-/* Round and round: number 11 is on the core of number 1 if there are two, or five, or ten. */
-static void rasterisers_are_spread(void **state)
-{
-	struct fixture *f = begin();
-	cpu_set_t all;
-
-	assert_int_equal(sched_getaffinity(0, sizeof(all), &all), 0);
-	start_spinner(f, "llvmpipe-0", false, false, false);
-	start_spinner(f, "llvmpipe-11", false, false, false);
-	for (int k = 0; k < SPINNERS; k++)
-		wait_until_stopped(f, &f->spinners[k]);
-	for (int k = 0; k < SPINNERS; k++)
-		assert_true(CPU_ISSET(core_of(&f->spinners[k]), &all));
-	if (11 % CPU_COUNT(&all))
-		assert_int_not_equal(core_of(&f->spinners[0]), core_of(&f->spinners[1]));
-	end(f);
-}
-
 static void a_date_ends_it(void **state)
 {
 	struct fixture *f = begin();
@@ -565,7 +535,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_running_thread_is_stopped),
-		cmocka_unit_test(rasterisers_are_spread),
 		cmocka_unit_test(a_date_ends_it),
 		cmocka_unit_test(others_are_not_stopped),
 		cmocka_unit_test(the_engine_is_stopped_where_it_may_be),

@@ -3,7 +3,6 @@
 #ifndef FACET_SHARE_INTERNAL_H
 #define FACET_SHARE_INTERNAL_H
 
-#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/types.h>
@@ -81,7 +80,6 @@ struct facet_stop_thread {
 struct facet_stop_list {
 	int task_fd;
 	uint64_t seen;        /* threads of the process, when the list was made */
-	cpu_set_t cores;      /* of the gate's thread, then: where the others may run */
 	unsigned int blocked; /* threads that the signal would not reach */
 	_Atomic unsigned int count;
 	struct facet_stop_thread threads[FACET_STOP_THREADS];

@@ -2,7 +2,6 @@
 /* threads.c - finds the renderer's threads among those of this process. */
 #include <dirent.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,10 +16,8 @@
  * namespace, where threads have other numbers than the ones that signals are sent to: status has
  * both. Nothing here allocates: a thread that was stopped may be in the middle of malloc.
  *
- * #syscalls fstat newfstatat lseek getdents64 read close sched_getaffinity sched_setaffinity
+ * #syscalls fstat newfstatat lseek getdents64 read close
  */
-
-#define RASTERISER "llvmpipe" /* and a dash and a number */
 
 struct thread_status {
 	char name[32];
@@ -83,7 +80,9 @@ static bool read_status(int task_fd, const char *entry, struct thread_status *re
 
 bool facet_stop_is_name(const char *name, const char *engine_name)
 {
-	return strncmp(name, RASTERISER, sizeof(RASTERISER) - 1) == 0 ||
+	static const char rasteriser[] = "llvmpipe";
+
+	return strncmp(name, rasteriser, sizeof(rasteriser) - 1) == 0 ||
 	       strcmp(name, engine_name) == 0;
 }
 
@@ -112,33 +111,6 @@ static void keep(struct facet_stop_list *list, pid_t tid)
 		list->count = (unsigned int)(place - list->threads) + 1;
 }
 
-/* The number of the core that is @index-th of the set, counted round and round. */
-static int nth_core(const cpu_set_t *cores, unsigned int index)
-{
-	int core = 0;
-
-	index %= (unsigned int)CPU_COUNT(cores);
-	while (!CPU_ISSET(core, cores) || index--)
-		core++;
-	return core;
-}
-
-/*
- * A busy kernel may leave all rasterisers of a vGPU on one core while another idles; and what
- * idles is given to others. So each gets a core of its own.
- */
-static void spread(const struct facet_stop_list *list, const struct thread_status *status)
-{
-	const size_t prefix = sizeof(RASTERISER "-") - 1;
-	cpu_set_t core;
-
-	if (strncmp(status->name, RASTERISER "-", prefix) || !CPU_COUNT(&list->cores))
-		return;
-	CPU_ZERO(&core);
-	CPU_SET(nth_core(&list->cores, (unsigned int)atoi(status->name + prefix)), &core);
-	sched_setaffinity(status->tid, sizeof(core), &core);
-}
-
 static void add(struct facet_stop_list *list, const char *entry, const char *engine_name)
 {
 	struct thread_status status;
@@ -146,7 +118,6 @@ static void add(struct facet_stop_list *list, const char *entry, const char *eng
 	if (entry[0] == '.' || !read_status(list->task_fd, entry, &status) ||
 	    !facet_stop_is_name(status.name, engine_name))
 		return;
-	spread(list, &status);
 	if (status.blocks)
 		list->blocked++;
 	else
@@ -176,25 +147,12 @@ static void scan(struct facet_stop_list *list, const char *engine_name)
 			list->threads[i].tid = 0;
 }
 
-/* The cores of this process are facetd's to change, at any time. */
-static bool has_other_cores(struct facet_stop_list *list)
-{
-	cpu_set_t cores;
-
-	if (sched_getaffinity(0, sizeof(cores), &cores) < 0 || CPU_EQUAL(&cores, &list->cores))
-		return false;
-	list->cores = cores;
-	return true;
-}
-
 void facet_stop_list_refresh(struct facet_stop_list *list, const char *engine_name)
 {
-	bool other = has_other_cores(list);
 	struct stat st;
 
 	/* Such a directory has as many links as there are threads, and two more. */
-	if (list->task_fd < 0 || fstat(list->task_fd, &st) < 0 ||
-	    (list->seen == st.st_nlink && !other))
+	if (list->task_fd < 0 || fstat(list->task_fd, &st) < 0 || list->seen == st.st_nlink)
 		return;
 	list->seen = st.st_nlink;
 	scan(list, engine_name);
