@@ -113,18 +113,28 @@ class Obeying(unittest.TestCase):
         self.assertFalse(gate["arbitrated"] or gate["paced"])
         self.assertTrue(gate["inside"], gate)
 
+    def keep_closed(self, number):
+        """A request that waits behind a closed gate; None when this host was too slow to close it."""
+        until = self.page.close()
+        done = self.create_aside(number)
+        for _ in range(100):
+            time.sleep(NAP_S)
+            answered = done.is_set()
+            # Only in time is it a prolongation; and what was seen before the date counts.
+            if time.monotonic_ns() >= until:
+                self.page.open()
+                self.assertTrue(done.wait(vgpu.PATIENCE_S))
+                return None
+            self.assertFalse(answered)
+            until = self.page.close()
+        return done
+
     def test_closed(self):
         page = self.page
         self.assertEqual(self.create(1), OK)
-        until = page.close()
-        done = self.create_aside(2)
-        for _ in range(100):
-            time.sleep(NAP_S)
-            # Only in time is it a prolongation.
-            if time.monotonic_ns() >= until:
-                self.skipTest("this host is too slow to keep a gate closed")
-            self.assertFalse(done.is_set())
-            until = page.close()
+        done = next(filter(None, map(self.keep_closed, range(2, 22))), None)
+        if done is None:
+            self.skipTest("this host is too slow to keep a gate closed")
         self.assertEqual(page.get32(page.BACKLOG), 1)
         self.assertGreater(page.get64(page.BUSY_SINCE), 0)
         self.assertFalse(self.it.status()["gate"]["open"])  # the loop answers meanwhile
