@@ -10,7 +10,7 @@
 
 #include "display/png/encode.h"
 
-enum { MAX_SINKS = 8 };
+enum { MAX_SINKS = FACET_MAX_OUTPUTS + 4 };
 
 static const struct facet_sink_ops *const sink_kinds[] = {
 	&facet_vhost_user_gpu_sink,
@@ -118,12 +118,12 @@ static void drop(struct facet_display *display, struct facet_sink *sink)
 	pthread_mutex_unlock(&display->lock);
 }
 
-static const struct facet_sink_ops *find_kind(const char *name)
+static const struct facet_sink_ops *find_kind(const char *type)
 {
 	size_t i;
 
 	for (i = 0; i < sizeof(sink_kinds) / sizeof(sink_kinds[0]); i++) {
-		if (!strcmp(sink_kinds[i]->name, name))
+		if (!strcmp(sink_kinds[i]->name, type))
 			return sink_kinds[i];
 	}
 	return NULL;
@@ -139,10 +139,10 @@ static unsigned int free_slot(const struct facet_display *display)
 	return slot;
 }
 
-int facet_display_add_sink(struct facet_display *display, const char *name, int fd,
+int facet_display_add_sink(struct facet_display *display, const struct facet_sink_config *cfg,
 			   struct facet_sink **ret, struct facet_error *err)
 {
-	const struct facet_sink_ops *ops = find_kind(name);
+	const struct facet_sink_ops *ops = find_kind(cfg->type);
 	unsigned int i, slot = free_slot(display);
 	struct facet_sink *sink;
 	int r;
@@ -151,11 +151,11 @@ int facet_display_add_sink(struct facet_display *display, const char *name, int 
 		return facet_error_set(err, -EINVAL,
 				       "display: no sink is called \"%s\"; there are "
 				       "vhost-user-gpu, png and null",
-				       name);
+				       cfg->type);
 	if (slot == MAX_SINKS)
 		return facet_error_set(
 			err, -EBUSY, "display: %d watch already; end one of them first", MAX_SINKS);
-	r = ops->create(display, fd, &sink, err);
+	r = ops->create(display, cfg, &sink, err);
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&display->lock);

@@ -114,16 +114,22 @@ int facet_display_want(struct facet_display *display, unsigned int output,
 void facet_display_move_cursor(struct facet_display *display, unsigned int output, int32_t x,
 			       int32_t y, bool visible);
 
+struct facet_sink_config {
+	const char *type;    /* "vhost-user-gpu", "png", "null" */
+	int fd;              /* a socket or a file, as the sink needs; -1: none */
+	unsigned int output; /* which one a sink of one output shows */
+	const char *title;   /* the vGPU's name, for those who look at it; NULL: none */
+};
+
 /**
  * facet_display_add_sink() - let somebody watch.
- * @name: of the sink: "vhost-user-gpu", "png", "null"
- * @fd: a socket or a file, as the sink needs; -1 for none; taken on success
+ * @cfg: borrowed for the call; its fd is taken on success
  *
  * "vhost-user-gpu": a display socket that QEMU gave. "png": a regular file, which always holds the
  * newest picture of output 0 (tests, thumbnails: it costs an encoding a frame). "null": counts.
  * The sink is shown the current picture by the refresh that this call asks for. Thread: loop.
  */
-int facet_display_add_sink(struct facet_display *display, const char *name, int fd,
+int facet_display_add_sink(struct facet_display *display, const struct facet_sink_config *cfg,
 			   struct facet_sink **ret, struct facet_error *err);
 /*
  * Ends the watching; returns when no thread uses the sink any more (at most one read-back later).

@@ -164,6 +164,14 @@ static void test_answers(void **state)
 	assert_int_equal(facet_display_output(t.display, 0)->width, 320);
 }
 
+static int add_sink(struct facet_display *display, const char *type, int fd,
+		    struct facet_sink **ret, struct facet_error *err)
+{
+	const struct facet_sink_config cfg = { .type = type, .fd = fd };
+
+	return facet_display_add_sink(display, &cfg, ret, err);
+}
+
 static void test_frames(void **state)
 {
 	const struct facet_rect none = { 0 };
@@ -172,7 +180,7 @@ static void test_frames(void **state)
 
 	facet_display_set_scanout(t.display, 0, &small);
 	facet_display_commit(t.display, 0, &all);
-	assert_int_equal(facet_display_add_sink(t.display, "null", -1, &a, NULL), 0);
+	assert_int_equal(add_sink(t.display, "null", -1, &a, NULL), 0);
 	assert_int_equal(t.released, 1);
 	assert_int_equal(facet_sink_fd(a), -1);
 	assert_int_equal(facet_sink_dispatch(a), 0);
@@ -185,7 +193,7 @@ static void test_frames(void **state)
 	facet_display_commit(t.display, 9, &all);
 	assert_int_equal(facet_sink_frames(a), 2);
 
-	assert_int_equal(facet_display_add_sink(t.display, "null", -1, &b, NULL), 0);
+	assert_int_equal(add_sink(t.display, "null", -1, &b, NULL), 0);
 	facet_display_commit(t.display, 0, &all);
 	assert_int_equal(facet_sink_frames(b), 1);
 	assert_int_equal(facet_sink_frames(a), 3);
@@ -209,19 +217,19 @@ static void test_add_sink_errors(void **state)
 	unsigned int n = 0;
 	int fd[2];
 
-	assert_int_equal(facet_display_add_sink(t.display, "crt", -1, &sink, &err), -EINVAL);
+	assert_int_equal(add_sink(t.display, "crt", -1, &sink, &err), -EINVAL);
 	assert_non_null(strstr(err.text, "crt"));
 	assert_int_equal(pipe(fd), 0);
-	assert_int_equal(facet_display_add_sink(t.display, "png", fd[1], &sink, &err), -EINVAL);
-	assert_int_equal(facet_display_add_sink(t.display, "null", fd[1], &sink, &err), -EINVAL);
-	assert_true(facet_display_add_sink(t.display, "vhost-user-gpu", fd[1], &sink, &err) < 0);
-	assert_true(facet_display_add_sink(t.display, "vhost-user-gpu", -1, &sink, &err) < 0);
+	assert_int_equal(add_sink(t.display, "png", fd[1], &sink, &err), -EINVAL);
+	assert_int_equal(add_sink(t.display, "null", fd[1], &sink, &err), -EINVAL);
+	assert_true(add_sink(t.display, "vhost-user-gpu", fd[1], &sink, &err) < 0);
+	assert_true(add_sink(t.display, "vhost-user-gpu", -1, &sink, &err) < 0);
 	assert_int_equal(close(fd[0]) + close(fd[1]), 0); /* still ours */
-	while (n < 64 && facet_display_add_sink(t.display, "null", -1, &sinks[n], &err) == 0)
+	while (n < 64 && add_sink(t.display, "null", -1, &sinks[n], &err) == 0)
 		n++;
 	assert_int_equal(err.code, -EBUSY);
 	facet_display_remove_sink(t.display, sinks[0]);
-	assert_int_equal(facet_display_add_sink(t.display, "null", -1, &sinks[0], NULL), 0);
+	assert_int_equal(add_sink(t.display, "null", -1, &sinks[0], NULL), 0);
 	/* The others go with the display. */
 }
 
@@ -272,8 +280,7 @@ static void test_remove_in_use(void **state)
 	slow.read = on_slow_read;
 	sem_init(&reading, 0, 0);
 	sem_init(&go_on, 0, 0);
-	assert_int_equal(
-		facet_display_add_sink(t.display, "png", memfd_create("png", 0), &sink, NULL), 0);
+	assert_int_equal(add_sink(t.display, "png", memfd_create("png", 0), &sink, NULL), 0);
 	facet_display_set_scanout(t.display, 0, &slow);
 	pthread_create(&engine, NULL, run_commit, NULL);
 	sem_wait(&reading);
@@ -287,7 +294,7 @@ static void test_remove_in_use(void **state)
 	pthread_join(loop, NULL);
 	assert_true(atomic_load(&removed));
 	assert_int_equal(t.wanted, 1);
-	assert_int_equal(facet_display_add_sink(t.display, "null", -1, &other, NULL), 0);
+	assert_int_equal(add_sink(t.display, "null", -1, &other, NULL), 0);
 }
 
 int main(void)

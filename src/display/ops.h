@@ -10,9 +10,9 @@
 struct facet_sink_ops {
 	const char *name;
 
-	/* Takes @fd on success. */
-	int (*create)(struct facet_display *display, int fd, struct facet_sink **ret,
-		      struct facet_error *err);
+	/* Takes cfg->fd on success. */
+	int (*create)(struct facet_display *display, const struct facet_sink_config *cfg,
+		      struct facet_sink **ret, struct facet_error *err);
 	void (*destroy)(struct facet_sink *sink);
 
 	/* Another picture, or NULL for off; show() follows in its time. Thread: engine. */

@@ -74,7 +74,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t n;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd) < 0 ||
-	    facet_display_add_sink(display, "vhost-user-gpu", fd[1], &sink, NULL) < 0)
+	    facet_display_add_sink(
+		    display, &(struct facet_sink_config){ .type = "vhost-user-gpu", .fd = fd[1] },
+		    &sink, NULL) < 0)
 		__builtin_trap();
 	facet_display_set_scanout(display, 0, &frame);
 	drain(fd[0], 1000); /* the first request comes always */

@@ -194,7 +194,7 @@ void facet_display_move_cursor(struct facet_display *display, unsigned int outpu
 }
 
 /* What the transports want of a display; no test here shows anything. */
-int facet_display_add_sink(struct facet_display *display, const char *name, int fd,
+int facet_display_add_sink(struct facet_display *display, const struct facet_sink_config *cfg,
 			   struct facet_sink **ret, struct facet_error *err)
 {
 	return -ENOTSUP;

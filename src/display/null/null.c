@@ -6,12 +6,12 @@
 #include "display/ops.h"
 #include "display/rect.h"
 
-static int null_create(struct facet_display *display, int fd, struct facet_sink **ret,
-		       struct facet_error *err)
+static int null_create(struct facet_display *display, const struct facet_sink_config *cfg,
+		       struct facet_sink **ret, struct facet_error *err)
 {
 	struct facet_sink *sink;
 
-	if (fd >= 0)
+	if (cfg->fd >= 0)
 		return facet_error_set(err, -EINVAL, "null sink: it has no use for a file");
 	sink = calloc(1, sizeof(*sink));
 	if (!sink)

@@ -20,13 +20,13 @@ struct png_sink {
 	int fd;
 };
 
-static int png_create(struct facet_display *display, int fd, struct facet_sink **ret,
-		      struct facet_error *err)
+static int png_create(struct facet_display *display, const struct facet_sink_config *cfg,
+		      struct facet_sink **ret, struct facet_error *err)
 {
 	struct png_sink *sink;
 	struct stat st;
 
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+	if (fstat(cfg->fd, &st) < 0 || !S_ISREG(st.st_mode))
 		return facet_error_set(err, -EINVAL,
 				       "png sink: it rewrites its file again and again, so it "
 				       "needs a regular one");
@@ -35,7 +35,7 @@ static int png_create(struct facet_display *display, int fd, struct facet_sink *
 		return facet_error_set(err, -ENOMEM, "png sink: not enough memory");
 	sink->base.ops = &facet_png_sink;
 	sink->base.display = display;
-	sink->fd = fd;
+	sink->fd = cfg->fd;
 	*ret = &sink->base;
 	return 0;
 }

@@ -237,7 +237,11 @@ static void test_sink(void **state)
 	uint32_t *pixels;
 
 	facet_display_set_scanout(display, 0, &big);
-	assert_int_equal(facet_display_add_sink(display, "png", dup(fd), &sink, NULL), 0);
+	assert_int_equal(
+		facet_display_add_sink(display,
+				       &(struct facet_sink_config){ .type = "png", .fd = dup(fd) },
+				       &sink, NULL),
+		0);
 	facet_display_refresh(display);
 	pixels = decode(fd, 300, 200);
 	free(pixels);

@@ -230,7 +230,11 @@ static void test_leave(void **state)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd), 0);
 	t.qemu = fd[0];
 	assert_int_equal(
-		facet_display_add_sink(t.display, "vhost-user-gpu", dup(fd[1]), &t.sink, NULL), 0);
+		facet_display_add_sink(
+			t.display,
+			&(struct facet_sink_config){ .type = "vhost-user-gpu", .fd = dup(fd[1]) },
+			&t.sink, NULL),
+		0);
 	shake_hands(3, 3);
 	facet_display_set_scanout(t.display, 0, &frame);
 	commit(0, 0, 0, 2000, 2000);

@@ -329,10 +329,10 @@ static int start(struct gpu_sink *sink)
 	return r;
 }
 
-static int gpu_create(struct facet_display *display, int fd, struct facet_sink **ret,
-		      struct facet_error *err)
+static int gpu_create(struct facet_display *display, const struct facet_sink_config *cfg,
+		      struct facet_sink **ret, struct facet_error *err)
 {
-	struct gpu_sink *sink = alloc_sink(display, fd);
+	struct gpu_sink *sink = alloc_sink(display, cfg->fd);
 	int r;
 
 	if (!sink)

@@ -232,7 +232,10 @@ void plug(void)
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd), 0);
 	t.qemu = fd[0];
-	assert_int_equal(facet_display_add_sink(t.display, "vhost-user-gpu", fd[1], &t.sink, NULL),
+	assert_int_equal(facet_display_add_sink(t.display,
+						&(struct facet_sink_config){
+							.type = "vhost-user-gpu", .fd = fd[1] },
+						&t.sink, NULL),
 			 0);
 	wait_released();
 }

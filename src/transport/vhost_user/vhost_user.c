@@ -82,7 +82,9 @@ int vu_set_display(struct vhost_user *vu, int fd)
 		return 0;
 	}
 	copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	r = facet_display_add_sink(vu->display, "vhost-user-gpu", fd, &vu->sink, &err);
+	r = facet_display_add_sink(
+		vu->display, &(struct facet_sink_config){ .type = "vhost-user-gpu", .fd = fd },
+		&vu->sink, &err);
 	if (r < 0) {
 		close(fd);
 		vu_complain(vu, "the front-end's console cannot be shown to: %s", err.text);
