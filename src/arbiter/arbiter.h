@@ -16,8 +16,12 @@
  * nanosecond (soft0: cores; a render node: 1 engine). A member's virtual time is what it used
  * divided by its share. Of the members that want to run (are backlogged), those whose virtual time
  * is no more than a window ahead of the last one's may run, the others are closed until it catches
- * up: so a long draw is paid back, and nobody starves. Who was idle keeps a bounded credit. When
- * execution units idle although somebody is closed, the slow are not waited for.
+ * up: so a long draw is paid back, and nobody starves. Who was idle keeps a bounded credit.
+ *
+ * Who runs does not always keep every execution unit busy. Under BEST_EFFORT one of those who are
+ * closed may use what the others leave, from one moment to the next: it is the spare. It pays for
+ * that as for the rest, but not without end, for the others may be slow. When execution units idle
+ * all the same, the slow are not waited for.
  *
  * A cap is a bucket that time fills. Under EQUAL and FIXED every member's entitlement is its cap.
  */
@@ -33,6 +37,13 @@ enum {
 	FACET_SHARE_ALL = 1000000, /* the whole GPU, in parts per million */
 	FACET_WEIGHT_DEFAULT = 100,
 	FACET_WEIGHT_MAX = 10000,
+};
+
+/* Whether a member may run. */
+enum facet_turn {
+	FACET_TURN_CLOSED,
+	FACET_TURN_SPARE, /* only on execution units that nobody else wants at the moment */
+	FACET_TURN_OPEN,
 };
 
 /* What a member is to get. */
@@ -53,6 +64,9 @@ void facet_arbiter_set_policy(struct facet_arbiter *arbiter, enum facet_policy p
 enum facet_policy facet_arbiter_policy(const struct facet_arbiter *arbiter);
 const char *facet_policy_name(enum facet_policy policy); /* "best-effort", "equal", "fixed" */
 int facet_policy_parse(const char *name, enum facet_policy *ret); /* 0 or -EINVAL */
+
+/* Whether the engine can run a member on spare time. Not at first. With the next step. */
+void facet_arbiter_set_spares(struct facet_arbiter *arbiter, bool spares);
 
 /*
  * Admission: would @share fit beside the others (instead of @member's own, which may be NULL)?
@@ -84,19 +98,20 @@ void facet_member_observe(struct facet_member *member, uint64_t now_ns, uint64_t
 void facet_arbiter_observe_idle(struct facet_arbiter *arbiter, uint64_t now_ns, uint64_t idle_ns);
 
 /*
- * Decides. Calls @change for each member whose gate is to be opened or closed, then at the latest
+ * Decides. Calls @change for each member whose turn is another one now; then at the latest
  * in *ret_next_ns (absolute; UINT64_MAX: not before something is observed) step again.
  * O(log n) for each change and each member observed. Who has no work is open, unless it has a debt
  * to pay first. @change must not call what changes the arbiter.
  */
 void facet_arbiter_step(struct facet_arbiter *arbiter, uint64_t now_ns,
-			void (*change)(struct facet_member *member, bool open),
+			void (*change)(struct facet_member *member, enum facet_turn turn),
 			uint64_t *ret_next_ns);
 
+enum facet_turn facet_member_turn(const struct facet_member *member);
 bool facet_member_open(const struct facet_member *member);
 /* Its part of the GPU when all members are busy, in ppm; what it self-paces to without us. */
 uint32_t facet_member_entitled_ppm(const struct facet_member *member);
-/* How long its gate was closed while it was backlogged. */
+/* How long it was backlogged without being open. */
 uint64_t facet_member_throttled_ns(const struct facet_member *member);
 
 #endif

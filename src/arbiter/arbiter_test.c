@@ -13,9 +13,9 @@ enum { MS = SIM_MS };
 
 static unsigned int changes;
 
-static void count_change(struct facet_member *member, bool open)
+static void count_change(struct facet_member *member, enum facet_turn turn)
 {
-	assert_int_equal(facet_member_open(member), open);
+	assert_int_equal(facet_member_turn(member), turn);
 	changes++;
 }
 
@@ -133,6 +133,62 @@ static void who_leads_is_closed_and_pays_back(void **state)
 	assert_int_equal(facet_member_throttled_ns(f->a), used);
 	assert_int_equal(facet_member_throttled_ns(f->b), 0);
 	assert_int_equal(changes, 2);
+}
+
+/* Of three who share one unit, the one that leads least may use what the last one leaves. */
+static void one_is_the_spare(void **state)
+{
+	struct fixture *f = *state;
+	struct facet_share even = { FACET_WEIGHT_DEFAULT, FACET_SHARE_ALL, 0 };
+	struct facet_member *c;
+
+	assert_int_equal(facet_member_add(f->arbiter, &even, f, &c), 0);
+	facet_arbiter_set_spares(f->arbiter, true);
+	for (unsigned int i = 0; i < 2; i++) {
+		facet_member_observe(f->a, f->now, (uint64_t)i * 60 * MS, true);
+		facet_member_observe(f->b, f->now, (uint64_t)i * 30 * MS, true);
+		facet_member_observe(c, f->now, 0, true);
+		step(f);
+		f->now += 90 * MS;
+	}
+	assert_int_equal(facet_member_turn(f->a), FACET_TURN_CLOSED);
+	assert_int_equal(facet_member_turn(f->b), FACET_TURN_SPARE);
+	assert_int_equal(facet_member_turn(c), FACET_TURN_OPEN);
+	facet_arbiter_set_policy(f->arbiter, FACET_POLICY_EQUAL);
+	step(f);
+	assert_int_not_equal(facet_member_turn(f->b), FACET_TURN_SPARE);
+	facet_arbiter_set_policy(f->arbiter, FACET_POLICY_BEST_EFFORT);
+	step(f);
+	facet_member_remove(f->b);
+	step(f);
+	assert_int_equal(facet_member_turn(f->a), FACET_TURN_SPARE);
+}
+
+/* What b leaves for ever does not make a debt for ever: a waits for b no longer than 200 ms. */
+static void what_is_spare_is_paid_for_but_not_without_end(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t used = 100 * MS, others = 0, waited = 0;
+
+	facet_arbiter_set_spares(f->arbiter, true);
+	facet_member_observe(f->a, f->now, 0, true);
+	facet_member_observe(f->b, f->now, 0, true);
+	step(f);
+	for (; used < 5000ULL * MS; used += 3 * MS, others += MS) {
+		f->now += 4 * MS;
+		facet_member_observe(f->a, f->now, used, true);
+		facet_member_observe(f->b, f->now, others, true);
+		step(f);
+		if (used < 400 * MS)
+			assert_int_equal(facet_member_turn(f->a), FACET_TURN_SPARE);
+	}
+	for (; !facet_member_open(f->a); waited += 4 * MS) {
+		f->now += 4 * MS;
+		facet_member_observe(f->a, f->now, used, true);
+		facet_member_observe(f->b, f->now, others += 4 * MS, true);
+		step(f);
+	}
+	assert_true(waited < 250 * MS);
 }
 
 static void who_is_alone_is_open(void **state)
@@ -436,6 +492,8 @@ int main(void)
 		cmocka_unit_test(somebody_is_open),
 		WITH_TWO(new_members_are_open),
 		WITH_TWO(who_leads_is_closed_and_pays_back),
+		WITH_TWO(one_is_the_spare),
+		WITH_TWO(what_is_spare_is_paid_for_but_not_without_end),
 		WITH_TWO(who_is_alone_is_open),
 		WITH_TWO(who_is_removed_while_closed_leaves_nothing),
 		WITH_TWO(long_idle_pays_debt_and_hoards_nothing),

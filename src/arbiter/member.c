@@ -18,6 +18,7 @@ enum {
 	GRAIN_NS = 500000,    /* of the whole GPU: a lead that is not worth closing for */
 	CREDIT_NS = 50000000, /* virtual: what who was idle may claim */
 	DEBT_NS = 1000000000, /* of the whole GPU: more is not paid back */
+	SPARE_NS = 200000000, /* virtual: what was spare, beyond that, is free until it is open */
 };
 
 /* The virtual time in which a member is entitled to @ns of the whole GPU. */
@@ -164,14 +165,27 @@ static void account(struct facet_member *member, uint64_t now_ns)
 	member->seen_ns = now_ns;
 }
 
-void facet_member_turn(struct facet_member *member, bool open, uint64_t now_ns)
+void facet_member_set_open(struct facet_member *member, bool open, uint64_t now_ns)
 {
 	account(member, now_ns);
 	if (member->competes)
 		facet_heap_remove(gate_heap(member), &member->gate);
 	member->open = open;
+	member->spared = open ? 0 : member->spared;
 	if (member->competes)
 		facet_heap_push(gate_heap(member), &member->gate, gate_key(member));
+}
+
+/* Others who could use what is spare now would have caught up. */
+static facet_vtime spare_price(struct facet_member *member, facet_vtime price)
+{
+	int64_t rest = SPARE_NS - member->spared;
+
+	if (facet_member_turn(member) != FACET_TURN_SPARE)
+		return price;
+	price = price < rest ? price : rest;
+	member->spared += (int64_t)price;
+	return price;
 }
 
 /* Use makes virtual time; rounded up, for many small ones are not free. */
@@ -180,11 +194,13 @@ static void charge(struct facet_member *member, uint64_t used_ns)
 	struct facet_arbiter *arbiter = member->arbiter;
 	facet_vtime most = facet_arbiter_vtime(arbiter) + entitled_in(member, DEBT_NS);
 	unsigned __int128 up = ((uint64_t)1 << RATE_BITS) - 1;
+	facet_vtime price =
+		(facet_vtime)(((unsigned __int128)used_ns * member->rate + up) >> RATE_BITS);
 	facet_vtime vtime = member->vtime;
 
 	if (member->competes && vtime < arbiter->least)
 		vtime = arbiter->least;
-	vtime += (facet_vtime)(((unsigned __int128)used_ns * member->rate + up) >> RATE_BITS);
+	vtime += spare_price(member, price);
 	vtime = vtime > most ? most : vtime;
 	if (!member->competes && vtime > member->vtime)
 		member->ahead += (int64_t)(vtime - member->vtime);
@@ -396,6 +412,8 @@ void facet_member_remove(struct facet_member *member)
 
 	if (member->competes)
 		leave(member, member->seen_ns);
+	if (arbiter->spare == member)
+		arbiter->spare = NULL;
 	arbiter->wanting -= member->wants;
 	facet_heap_remove(&arbiter->timers, &member->timer);
 	facet_list_remove(&member->pending);
@@ -421,6 +439,13 @@ void *facet_member_owner(const struct facet_member *member)
 bool facet_member_open(const struct facet_member *member)
 {
 	return member->open;
+}
+
+enum facet_turn facet_member_turn(const struct facet_member *member)
+{
+	if (member->open)
+		return FACET_TURN_OPEN;
+	return member == member->arbiter->spare ? FACET_TURN_SPARE : FACET_TURN_CLOSED;
 }
 
 uint32_t facet_member_entitled_ppm(const struct facet_member *member)

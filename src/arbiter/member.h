@@ -13,6 +13,7 @@
 struct facet_arbiter {
 	unsigned int eus;
 	enum facet_policy policy;
+	bool spares;                 /* there may be a spare */
 	struct facet_claim **claims; /* of the members, in no order */
 	size_t count, space;
 	bool stale;   /* claims are to be worked out */
@@ -27,6 +28,7 @@ struct facet_arbiter {
 	struct facet_heap timers;   /* of buckets: when they turn */
 	struct facet_list observed; /* since the last step: to be placed */
 	struct facet_list pending;  /* gates that are not as they should be for other reasons */
+	struct facet_member *spare; /* one of @closed, or NULL */
 	uint64_t competing;         /* sum of the parts of those that compete */
 	size_t wanting;             /* of those that compete: are backlogged, and do not just owe */
 	size_t watched;             /* were seen to work: backlogged, or having used something */
@@ -53,6 +55,7 @@ struct facet_member {
 	int64_t ahead;    /* of the others when it left the competition, less what time paid */
 	uint64_t left_ns; /* ahead is of this time */
 	int64_t rested;   /* since the last step, ns */
+	int64_t spared;   /* virtual ns used as the spare since it was open */
 	uint64_t used_ns;
 	uint64_t seen_ns, throttled_ns;
 	bool backlogged, watched, used, owing, wants, competes, open;
@@ -71,6 +74,6 @@ void facet_arbiter_place_observed(struct facet_arbiter *arbiter, uint64_t now_ns
 /* Then, once it is known who competes: virtual time does not wait for those without work. */
 void facet_arbiter_acquit(struct facet_arbiter *arbiter, uint64_t now_ns);
 /* Opens or closes; one that competes changes heaps. */
-void facet_member_turn(struct facet_member *member, bool open, uint64_t now_ns);
+void facet_member_set_open(struct facet_member *member, bool open, uint64_t now_ns);
 
 #endif

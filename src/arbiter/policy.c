@@ -78,6 +78,11 @@ void facet_arbiter_set_policy(struct facet_arbiter *arbiter, enum facet_policy p
 	arbiter->stale = arbiter->changed = true;
 }
 
+void facet_arbiter_set_spares(struct facet_arbiter *arbiter, bool spares)
+{
+	arbiter->spares = spares;
+}
+
 enum facet_policy facet_arbiter_policy(const struct facet_arbiter *arbiter)
 {
 	return arbiter->policy;
@@ -119,15 +124,15 @@ static void expire(struct facet_arbiter *arbiter, uint64_t now_ns)
 }
 
 static void turn(struct facet_member *member, bool open, uint64_t now_ns,
-		 void (*change)(struct facet_member *member, bool open))
+		 void (*change)(struct facet_member *member, enum facet_turn turn))
 {
-	facet_member_turn(member, open, now_ns);
-	change(member, open);
+	facet_member_set_open(member, open, now_ns);
+	change(member, facet_member_turn(member));
 }
 
 /* Those that are idle are open, those with empty buckets are not. */
 static void step_others(struct facet_arbiter *arbiter, uint64_t now_ns,
-			void (*change)(struct facet_member *member, bool open))
+			void (*change)(struct facet_member *member, enum facet_turn turn))
 {
 	struct facet_list *link;
 
@@ -140,7 +145,7 @@ static void step_others(struct facet_arbiter *arbiter, uint64_t now_ns,
 }
 
 static void close_leaders(struct facet_arbiter *arbiter, facet_vtime now, uint64_t now_ns,
-			  void (*change)(struct facet_member *member, bool open))
+			  void (*change)(struct facet_member *member, enum facet_turn turn))
 {
 	const struct facet_heap_entry *top;
 
@@ -150,13 +155,41 @@ static void close_leaders(struct facet_arbiter *arbiter, facet_vtime now, uint64
 }
 
 static void open_followers(struct facet_arbiter *arbiter, facet_vtime now, uint64_t now_ns,
-			   void (*change)(struct facet_member *member, bool open))
+			   void (*change)(struct facet_member *member, enum facet_turn turn))
 {
 	const struct facet_heap_entry *top;
 
 	while ((top = facet_heap_top(&arbiter->closed)) && top->key <= now)
 		turn(facet_container_of(top->node, struct facet_member, gate), true, now_ns,
 		     change);
+}
+
+/* The one that is opened next, as far as that can be told; it is not changed for a little. */
+static struct facet_member *choose_spare(const struct facet_arbiter *arbiter)
+{
+	const struct facet_heap_entry *next = facet_heap_top(&arbiter->closed);
+	struct facet_member *spare = arbiter->spare;
+
+	if (!next || !arbiter->spares || arbiter->policy != FACET_POLICY_BEST_EFFORT)
+		return NULL;
+	if (spare && spare->competes && !spare->open &&
+	    spare->vtime - (int64_t)spare->window < next->key)
+		return spare;
+	return facet_container_of(next->node, struct facet_member, gate);
+}
+
+static void pass_on_spare(struct facet_arbiter *arbiter,
+			  void (*change)(struct facet_member *member, enum facet_turn turn))
+{
+	struct facet_member *before = arbiter->spare;
+
+	arbiter->spare = choose_spare(arbiter);
+	if (before == arbiter->spare)
+		return;
+	if (before && !before->open)
+		change(before, FACET_TURN_CLOSED);
+	if (arbiter->spare)
+		change(arbiter->spare, FACET_TURN_SPARE);
 }
 
 /*
@@ -197,7 +230,7 @@ static uint64_t next_look(const struct facet_arbiter *arbiter, uint64_t now_ns)
 }
 
 void facet_arbiter_step(struct facet_arbiter *arbiter, uint64_t now_ns,
-			void (*change)(struct facet_member *member, bool open),
+			void (*change)(struct facet_member *member, enum facet_turn turn),
 			uint64_t *ret_next_ns)
 {
 	facet_vtime now;
@@ -210,6 +243,7 @@ void facet_arbiter_step(struct facet_arbiter *arbiter, uint64_t now_ns,
 	now = quicken(arbiter, now_ns);
 	close_leaders(arbiter, now, now_ns, change);
 	open_followers(arbiter, now, now_ns, change);
+	pass_on_spare(arbiter, change);
 	if (arbiter->closed.count)
 		facet_surplus_contended(&arbiter->surplus, now_ns);
 	if (now_ns > arbiter->stepped_ns)

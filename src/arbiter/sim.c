@@ -23,11 +23,11 @@ static uint64_t below(struct sim *sim, uint64_t limit)
 /* The change callback has no other way to its simulation. */
 static struct sim *stepping;
 
-static void changed(struct facet_member *member, bool open)
+static void changed(struct facet_member *member, enum facet_turn turn)
 {
 	struct sim_guest *guest = facet_member_owner(member);
 
-	assert(facet_member_open(member) == open);
+	assert(facet_member_turn(member) == turn);
 	guest->changes++;
 	stepping->changes++;
 }
@@ -52,6 +52,12 @@ struct sim *sim_create(unsigned int eus, enum facet_policy policy, size_t guests
 	if (facet_arbiter_create(eus, policy, &sim->arbiter))
 		abort();
 	return sim;
+}
+
+void sim_spares(struct sim *sim)
+{
+	sim->spares = true;
+	facet_arbiter_set_spares(sim->arbiter, true);
 }
 
 void sim_destroy(struct sim *sim)
@@ -137,11 +143,13 @@ static unsigned int threads(const struct sim *sim, const struct sim_guest *guest
 	return parallel && parallel < sim->eus ? parallel : sim->eus;
 }
 
-static bool runs(const struct sim_guest *guest)
+static bool runs(const struct sim *sim, const struct sim_guest *guest)
 {
+	enum facet_turn least = sim->leftovers ? FACET_TURN_SPARE : FACET_TURN_OPEN;
+
 	if (!guest->left_ns)
 		return false;
-	return !guest->member || facet_member_open(guest->member) ||
+	return !guest->member || facet_member_turn(guest->member) >= least ||
 	       (guest->load.cannot_stop && guest->started);
 }
 
@@ -168,7 +176,7 @@ static uint64_t work(struct sim *sim, struct sim_guest *guest, uint64_t ns)
 	if (sim->now_ns > guest->waits_since_ns + guest->longest_wait_ns)
 		guest->longest_wait_ns = sim->now_ns - guest->waits_since_ns;
 	guest->waits_since_ns = sim->now_ns + sim->slice_ns;
-	while (used < ns && runs(guest)) {
+	while (used < ns && runs(sim, guest)) {
 		uint64_t part = guest->left_ns < ns - used ? guest->left_ns : ns - used;
 
 		guest->started = true;
@@ -203,7 +211,7 @@ static uint64_t hand_out(struct sim *sim, uint64_t capacity, bool by_lots)
 		struct sim_guest *guest = &sim->guests[i];
 
 		guest->weight = 0;
-		if (!(by_lots && guest->unlucky) && runs(guest) &&
+		if (!(by_lots && guest->unlucky) && runs(sim, guest) &&
 		    guest->slice_used_ns < threads(sim, guest) * sim->slice_ns)
 			guest->weight = threads(sim, guest) * (512 + below(sim, 1025));
 		weights += guest->weight;
@@ -229,15 +237,26 @@ static void draw_lots(struct sim *sim)
 	if (!sim->quantum_ns || sim->now_ns % sim->quantum_ns)
 		return;
 	for (size_t i = 0; i < sim->count; i++)
-		running += runs(&sim->guests[i]);
+		running += runs(sim, &sim->guests[i]);
 	for (size_t i = 0; i < sim->count; i++)
 		sim->guests[i].unlucky = below(sim, running) >= sim->eus;
+}
+
+/* Until nobody can use more. */
+static uint64_t hand_out_all(struct sim *sim, uint64_t left)
+{
+	uint64_t before;
+
+	do {
+		before = left;
+		left = hand_out(sim, left, false);
+	} while (left && left < before);
+	return left;
 }
 
 static void slice(struct sim *sim)
 {
 	uint64_t left = sim->eus * (sim->slice_ns - sim->slice_ns * sim->foreign_ppm / 1000000);
-	uint64_t before;
 
 	for (size_t i = 0; i < sim->count; i++) {
 		arrive(sim, &sim->guests[i]);
@@ -245,10 +264,12 @@ static void slice(struct sim *sim)
 	}
 	draw_lots(sim);
 	left = hand_out(sim, left, true);
-	do {
-		before = left;
-		left = hand_out(sim, left, false);
-	} while (left && left < before);
+	left = hand_out_all(sim, left);
+	if (sim->spares) {
+		sim->leftovers = true;
+		left = hand_out_all(sim, left);
+		sim->leftovers = false;
+	}
 	idle(sim, left);
 }
 
@@ -281,7 +302,7 @@ static void observe(struct sim *sim)
 static bool is_contended(const struct sim *sim)
 {
 	for (size_t i = 0; i < sim->count; i++)
-		if (sim->guests[i].left_ns && !runs(&sim->guests[i]))
+		if (sim->guests[i].left_ns && !runs(sim, &sim->guests[i]))
 			return true;
 	return false;
 }

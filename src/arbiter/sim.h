@@ -59,6 +59,8 @@ struct sim {
 	bool contended;       /* ...if somebody was closed at the last step */
 	uint64_t least_ns;    /* between two steps */
 	bool no_idle;         /* nobody tells the arbiter of idle units */
+	bool spares;          /* sim_spares() */
+	bool leftovers;       /* now they are handed out */
 	uint64_t lateness_ns; /* of the arbiter's wakeups, at most */
 	uint64_t idle_ns, *unit_idle_ns;
 	uint64_t steps, changes;
@@ -68,6 +70,8 @@ struct sim {
 
 /* Guests are to be described and joined; runs of up to @end_ns in all. */
 struct sim *sim_create(unsigned int eus, enum facet_policy policy, size_t guests, uint64_t end_ns);
+/* The engine knows a lower priority. */
+void sim_spares(struct sim *sim);
 void sim_destroy(struct sim *sim);
 
 void sim_join(struct sim *sim, size_t guest, const struct facet_share *share,

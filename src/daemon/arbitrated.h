@@ -74,8 +74,10 @@ struct facetd_arbitrated {
 	bool said;   /* that it has work, since then; or it could not say it */
 	bool held;   /* it was closed since then */
 	bool busy;   /* it does, or did when it could */
-	bool closed; /* by us, at: */
-	uint64_t closed_ns;
+	bool closed; /* by us; what it gets by: */
+	enum facet_turn turn;
+	uint64_t turned_ns;
+	struct facetd_cgroup_cpu cpu;    /* the kernel's part in that */
 	bool wants;                      /* backlogged, as the policy was told */
 	struct facetd_sample samples[2]; /* older, newer */
 
@@ -124,6 +126,10 @@ void facetd_tick_settle(struct facetd_arbitrated_gpu *gpu);
 
 /* A new process: it is moved where it belongs, and the kernel is told its limits. */
 void facetd_backing_start(struct facetd_arbitrated *member);
+/* The kernel knows what each gets of a GPU that is processors. */
+void facetd_backing_weights(struct facetd_arbitrated_gpu *gpu);
+/* It runs only while nobody else wants to, or as usual again. False: the kernel cannot do that. */
+bool facetd_backing_yield(struct facetd_arbitrated *member, bool yields);
 /* It has ended: by the kernel? */
 void facetd_backing_stop(struct facetd_arbitrated *member);
 /* Other limits. */

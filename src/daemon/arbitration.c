@@ -240,6 +240,7 @@ static void member_free(struct facetd_arbitrated *member)
 	close_fd(&member->page_fd);
 	close_fd(&member->doorbell_fd);
 	close_fd(&member->worker_pidfd);
+	facetd_cgroup_close_cpu(&member->cpu);
 	free(member);
 }
 
@@ -260,8 +261,10 @@ int facetd_arbitration_attach(struct facetd_vgpu *vgpu, struct facet_error *err)
 	if (!member)
 		return facet_error_set(err, -ENOMEM, "%s: out of memory", vgpu->record.name);
 	member->gpu = gpu;
+	member->turn = FACET_TURN_OPEN;
 	member->vgpu = vgpu;
 	member->page_fd = member->doorbell_fd = member->worker_pidfd = -1;
+	member->cpu = FACETD_CGROUP_NO_CPU;
 	facetd_meter_init(&member->meter, gpu->soft ? "cpu-clock" : "drm-fdinfo",
 			  gpu->arbitration->proc_fd);
 	r = facet_member_add(gpu->arbiter, &vgpu->record.limits.share, member, &member->member);

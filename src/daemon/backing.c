@@ -115,6 +115,55 @@ static void apply_quota(struct facetd_arbitrated *member)
 	member->quota_ppm = r ? 0 : wanted;
 }
 
+/* All together count for as many threads as if each drew with all execution units. */
+static void apply_weight(struct facetd_arbitrated *member)
+{
+	const struct facetd_arbitrated_gpu *gpu = member->gpu;
+
+	if (member->cpu.weight_fd >= 0)
+		facetd_cgroup_set_weight(&member->cpu,
+					 (uint64_t)facet_member_entitled_ppm(member->member) *
+						 gpu->count * gpu->eus);
+}
+
+void facetd_backing_weights(struct facetd_arbitrated_gpu *gpu)
+{
+	struct facet_list *link;
+
+	facet_list_for_each(link, &gpu->members)
+		apply_weight(facet_container_of(link, struct facetd_arbitrated, link));
+}
+
+bool facetd_backing_yield(struct facetd_arbitrated *member, bool yields)
+{
+	bool before = member->cpu.idle, now = facetd_cgroup_set_idle(&member->cpu, yields);
+
+	if (before && !now)
+		apply_weight(member);
+	return now;
+}
+
+/* What a predecessor left is overwritten. */
+static void open_cpu(struct facetd_arbitrated *member)
+{
+	struct facet_error err;
+	int r;
+
+	if (!member->gpu->soft)
+		return;
+	r = facetd_cgroup_put(groups_of(member), FACETD_CPU, name_of(member), member->worker, &err);
+	if (!r)
+		r = facetd_cgroup_open_cpu(groups_of(member), name_of(member), &member->cpu, &err);
+	if (r) {
+		log_debug("%s: the kernel does not know its share: %s", name_of(member), err.text);
+		return;
+	}
+	facet_arbiter_set_spares(member->gpu->arbiter, member->cpu.idle_fd >= 0);
+	member->cpu.idle = true;
+	facetd_backing_yield(member, false);
+	apply_weight(member);
+}
+
 /* --- memory --- */
 
 static void apply_memory(struct facetd_arbitrated *member)
@@ -191,6 +240,8 @@ static void make_prompt(const struct facetd_arbitrated *member)
 void facetd_backing_start(struct facetd_arbitrated *member)
 {
 	make_prompt(member);
+	facetd_cgroup_close_cpu(&member->cpu);
+	open_cpu(member);
 	facetd_backing_apply(member);
 }
 
@@ -204,6 +255,7 @@ void facetd_backing_stop(struct facetd_arbitrated *member)
 			 name_of(member), (unsigned long long)member->memory_limit >> 20);
 	member->oom_kills = kills;
 	member->memory_limit = 0;
+	facetd_cgroup_close_cpu(&member->cpu);
 }
 
 void facetd_backing_apply(struct facetd_arbitrated *member)

@@ -268,6 +268,64 @@ int facetd_cgroup_limit_cpu(const struct facetd_cgroups *groups, const char *nam
 	return r ? fail(groups, FACETD_CPU, r, "cpu.cfs_quota_us", err) : 0;
 }
 
+int facetd_cgroup_open_cpu(const struct facetd_cgroups *groups, const char *name,
+			   struct facetd_cgroup_cpu *ret, struct facet_error *err)
+{
+	const char *weight = groups->v2 ? "cpu.weight" : "cpu.shares";
+	facet_autoclose int weight_fd = -1, idle_fd = -1;
+	char path[PATH_MAX];
+
+	if (!group_path(groups, FACETD_CPU, name, weight, path))
+		return fail(groups, FACETD_CPU, -ENAMETOOLONG, name, err);
+	weight_fd = openat(groups->root_fd, path, O_WRONLY | O_CLOEXEC);
+	if (weight_fd < 0)
+		return fail(groups, FACETD_CPU, -errno, weight, err);
+	group_path(groups, FACETD_CPU, name, "cpu.idle", path);
+	idle_fd = openat(groups->root_fd, path, O_WRONLY | O_CLOEXEC);
+	*ret = (struct facetd_cgroup_cpu){ .unit = groups->v2 ? 100 : 1024,
+					   .most = groups->v2 ? 10000 : 262144,
+					   .weight_fd = facet_steal_fd(&weight_fd),
+					   .idle_fd = facet_steal_fd(&idle_fd) };
+	return 0;
+}
+
+void facetd_cgroup_close_cpu(struct facetd_cgroup_cpu *cpu)
+{
+	if (cpu->weight_fd >= 0)
+		close(cpu->weight_fd);
+	if (cpu->idle_fd >= 0)
+		close(cpu->idle_fd);
+	*cpu = FACETD_CGROUP_NO_CPU;
+}
+
+static bool put_number(int fd, unsigned int number)
+{
+	char text[16];
+	int n = snprintf(text, sizeof(text), "%u", number);
+
+	return fd >= 0 && pwrite(fd, text, (size_t)n, 0) == n;
+}
+
+/* Of a group that idles the weight cannot be set; and the kernel forgets the one it had. */
+void facetd_cgroup_set_weight(struct facetd_cgroup_cpu *cpu, uint64_t threads_ppm)
+{
+	uint64_t weight = threads_ppm * cpu->unit / 1000000;
+
+	weight = weight < 2 ? 2 : weight > cpu->most ? cpu->most : weight;
+	if (cpu->idle || weight == cpu->weight || !put_number(cpu->weight_fd, (unsigned int)weight))
+		return;
+	cpu->weight = (unsigned int)weight;
+}
+
+bool facetd_cgroup_set_idle(struct facetd_cgroup_cpu *cpu, bool idle)
+{
+	if (cpu->idle != idle && put_number(cpu->idle_fd, idle)) {
+		cpu->idle = idle;
+		cpu->weight = 0;
+	}
+	return cpu->idle;
+}
+
 /* A number in a file of the group, or behind @key in one of several lines; 0: none. */
 static uint64_t read_number(const struct facetd_cgroups *groups, const char *name, const char *file,
 			    const char *key)

@@ -48,6 +48,27 @@ int facetd_cgroup_put(const struct facetd_cgroups *groups, enum facetd_controlle
 /* Of the group that put() made. @quota_us in each @period_us; 0: no limit. */
 int facetd_cgroup_limit_cpu(const struct facetd_cgroups *groups, const char *name,
 			    uint64_t quota_us, uint64_t period_us, struct facet_error *err);
+/* How the kernel shares processors out, of one group; descriptors of its files. */
+struct facetd_cgroup_cpu {
+	int weight_fd, idle_fd;  /* -1: none */
+	unsigned int unit, most; /* weights: of one thread, and the largest there is */
+	unsigned int weight;     /* that was written; 0: not known */
+	bool idle;
+};
+
+#define FACETD_CGROUP_NO_CPU ((struct facetd_cgroup_cpu){ .weight_fd = -1, .idle_fd = -1 })
+
+/* Of the group that put() made. Close it in the end. */
+int facetd_cgroup_open_cpu(const struct facetd_cgroups *groups, const char *name,
+			   struct facetd_cgroup_cpu *ret, struct facet_error *err);
+void facetd_cgroup_close_cpu(struct facetd_cgroup_cpu *cpu);
+/* Against what is not in any group it counts as so many threads. Not while it idles. */
+void facetd_cgroup_set_weight(struct facetd_cgroup_cpu *cpu, uint64_t threads_ppm);
+/*
+ * @idle: it runs only while nobody else wants to (Linux 5.15); after it set_weight is due again.
+ * Returns whether it idles now.
+ */
+bool facetd_cgroup_set_idle(struct facetd_cgroup_cpu *cpu, bool idle);
 /* 0: no limit. -EBUSY: more is in use now; nothing was changed. */
 int facetd_cgroup_limit_memory(const struct facetd_cgroups *groups, const char *name,
 			       uint64_t bytes, struct facet_error *err);

@@ -145,6 +145,40 @@ static void test_v1(void **state)
 	assert_int_equal(faccessat(tree->fd, "memory/facet-id-new", F_OK, 0), -1);
 }
 
+/* Weights of version 1 are 1024 a thread, of version 2 100. */
+static void test_cpu(void **state)
+{
+	struct tree *tree = *state;
+	struct facetd_cgroup_cpu cpu = FACETD_CGROUP_NO_CPU;
+	struct facetd_cgroups groups;
+	struct facet_error err;
+
+	facetd_cgroup_set_weight(&cpu, 1000000);
+	assert_false(facetd_cgroup_set_idle(&cpu, true));
+	put(tree, "cpu", NULL);
+	put(tree, "cpu/facet-id-a", NULL);
+	facetd_cgroups_init(&groups, tree->fd, "3:cpu:/\n", "id");
+	assert_int_equal(facetd_cgroup_open_cpu(&groups, "a", &cpu, &err), -ENOENT);
+	put(tree, "cpu/facet-id-a/cpu.shares", "1024");
+	assert_int_equal(facetd_cgroup_open_cpu(&groups, "a", &cpu, &err), 0);
+	facetd_cgroup_set_weight(&cpu, 2500000);
+	assert_content(tree, "cpu/facet-id-a/cpu.shares", "2560");
+	assert_false(facetd_cgroup_set_idle(&cpu, true)); /* before Linux 5.15 */
+	facetd_cgroup_close_cpu(&cpu);
+	put(tree, "cpu/facet-id-a/cpu.idle", "0");
+	assert_int_equal(facetd_cgroup_open_cpu(&groups, "a", &cpu, &err), 0);
+	assert_true(facetd_cgroup_set_idle(&cpu, true));
+	assert_content(tree, "cpu/facet-id-a/cpu.idle", "1");
+	facetd_cgroup_set_weight(&cpu, 4000000); /* which the kernel refuses now */
+	assert_content(tree, "cpu/facet-id-a/cpu.shares", "2560");
+	assert_false(facetd_cgroup_set_idle(&cpu, false));
+	assert_content(tree, "cpu/facet-id-a/cpu.idle", "0");
+	facetd_cgroup_set_weight(&cpu, 1);
+	assert_content(tree, "cpu/facet-id-a/cpu.shares", "2");
+	facetd_cgroup_close_cpu(&cpu);
+	assert_int_equal(cpu.weight_fd, -1);
+}
+
 static void test_v2(void **state)
 {
 	struct tree *tree = *state;
@@ -235,6 +269,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_nothing, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_v1, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_cpu, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_v2, set_up, tear_down),
 		cmocka_unit_test(test_real),
 	};

@@ -217,42 +217,38 @@ static void look_for_hang(struct facetd_arbitrated *member)
 
 /* --- gates --- */
 
-static void close_gate(struct facetd_arbitrated *member, uint64_t now)
+/* One that is closed keeps what priority it has. Where the kernel knows no lower one, none is
+ * spare.
+ */
+static void set_gate(struct facetd_arbitrated *member, enum facet_turn turn, uint64_t now)
 {
-	member->closed = true;
-	member->closed_ns = now;
-	if (member->page)
-		facet_share_set_open(member->page, false, now);
-}
-
-static void open_gate(struct facetd_arbitrated *member, uint64_t now)
-{
-	member->closed = false;
-	if (member->page)
-		facet_share_set_open(member->page, true, now);
-}
-
-static void on_change(struct facet_member *policy_member, bool open)
-{
-	struct facetd_arbitrated *member = facet_member_owner(policy_member);
-	uint64_t now = facetd_now_ns();
+	bool open = turn == FACET_TURN_OPEN;
 
 	if (open)
-		open_gate(member, now);
-	else
-		close_gate(member, now);
+		facetd_backing_yield(member, false);
+	else if (turn == FACET_TURN_SPARE)
+		open = facetd_backing_yield(member, true);
+	member->turn = turn;
+	member->closed = !open;
+	member->turned_ns = now;
+	if (member->page)
+		facet_share_set_open(member->page, open, now);
+}
+
+static void on_change(struct facet_member *policy_member, enum facet_turn turn)
+{
+	set_gate(facet_member_owner(policy_member), turn, facetd_now_ns());
 }
 
 static void beat(struct facetd_arbitrated *member, uint64_t now)
 {
-	bool open = facet_member_open(member->member);
+	enum facet_turn turn = facet_member_turn(member->member);
 
 	if (member->page)
 		facet_share_beat(member->page, now);
-	if (open && member->closed)
-		open_gate(member, now);
-	else if (!open && (!member->closed || now - member->closed_ns >= PROLONG_NS))
-		close_gate(member, now);
+	if (turn != member->turn ||
+	    (turn != FACET_TURN_OPEN && now - member->turned_ns >= PROLONG_NS))
+		set_gate(member, turn, now);
 }
 
 /* --- sleeping and waking --- */
@@ -337,6 +333,8 @@ static bool go_to_sleep(struct facetd_arbitrated_gpu *gpu, uint64_t now)
 		struct facetd_arbitrated *member =
 			facet_container_of(link, struct facetd_arbitrated, link);
 
+		facetd_backing_yield(member, false);
+		member->turn = FACET_TURN_OPEN;
 		member->closed = false;
 		member->running = true; /* as far as we shall know */
 		begin_to_judge(member, now, member == lone || !member->bell);
@@ -379,8 +377,8 @@ static bool is_contended(const struct facetd_arbitrated_gpu *gpu)
 		const struct facetd_arbitrated *member =
 			facet_container_of(link, struct facetd_arbitrated, link);
 
-		runs |= member->wants && !member->closed;
-		waits |= member->wants && member->closed;
+		runs |= member->wants && member->turn == FACET_TURN_OPEN;
+		waits |= member->wants && member->turn != FACET_TURN_OPEN;
 	}
 	return runs && waits;
 }
@@ -519,6 +517,7 @@ void facetd_tick_changed(struct facetd_arbitrated_gpu *gpu)
 {
 	struct facet_list *link;
 
+	facetd_backing_weights(gpu);
 	facet_list_for_each(link, &gpu->members)
 	{
 		struct facetd_arbitrated *member =

@@ -78,7 +78,7 @@ void facetd_arbitration_usage(struct facetd_vgpu *vgpu, struct facetd_usage *ret
 	ret->used_ppm = recent_ppm(member, now);
 	ret->entitled_ppm = facet_member_entitled_ppm(member->member);
 	ret->throttled_ns = facet_member_throttled_ns(member->member);
-	ret->open = !member->closed;
+	ret->open = member->turn == FACET_TURN_OPEN;
 	ret->backlogged = member->wants;
 	ret->hangs = member->hangs;
 	ret->meter = member->meter_why[0] ? NULL : member->meter.ops->name;

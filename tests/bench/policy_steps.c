@@ -27,18 +27,20 @@ struct guest {
 
 static unsigned long changes;
 
-static void changed(struct facet_member *member, bool open)
+static void changed(struct facet_member *member, enum facet_turn turn)
 {
 	struct guest *guest = facet_member_owner(member);
 	struct bench *bench = guest->bench;
 	size_t last = bench->open[bench->opens - 1];
 
 	changes++;
-	if (open) {
+	if (turn == FACET_TURN_OPEN) {
 		bench->open[bench->opens++] = (size_t)(guest - bench->guests);
 		guest->place = bench->opens;
 		return;
 	}
+	if (!guest->place)
+		return;
 	bench->open[guest->place - 1] = last;
 	bench->guests[last].place = guest->place;
 	guest->place = 0;
