@@ -78,6 +78,7 @@ struct facetd_arbitrated {
 	enum facet_turn turn;
 	uint64_t turned_ns;
 	struct facetd_cgroup_cpu cpu;    /* the kernel's part in that */
+	uint64_t threads_ppm;            /* what it counts for there */
 	bool wants;                      /* backlogged, as the policy was told */
 	struct facetd_sample samples[2]; /* older, newer */
 

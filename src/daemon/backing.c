@@ -115,23 +115,32 @@ static void apply_quota(struct facetd_arbitrated *member)
 	member->quota_ppm = r ? 0 : wanted;
 }
 
-/* All together count for as many threads as if each drew with all execution units. */
-static void apply_weight(struct facetd_arbitrated *member)
+static uint64_t entitled_ppm(const struct facetd_arbitrated_gpu *gpu)
 {
-	const struct facetd_arbitrated_gpu *gpu = member->gpu;
+	struct facet_list *link;
+	uint64_t sum = 0;
 
-	if (member->cpu.weight_fd >= 0)
-		facetd_cgroup_set_weight(&member->cpu,
-					 (uint64_t)facet_member_entitled_ppm(member->member) *
-						 gpu->count * gpu->eus);
+	facet_list_for_each(link, &gpu->members) sum += facet_member_entitled_ppm(
+		facet_container_of(link, struct facetd_arbitrated, link)->member);
+	return sum;
 }
 
+/* All together count for as many threads as if each drew with all execution units. */
 void facetd_backing_weights(struct facetd_arbitrated_gpu *gpu)
 {
+	const uint64_t threads_ppm = (uint64_t)gpu->count * gpu->eus * FACET_SHARE_ALL;
+	const uint64_t all_ppm = entitled_ppm(gpu);
 	struct facet_list *link;
 
 	facet_list_for_each(link, &gpu->members)
-		apply_weight(facet_container_of(link, struct facetd_arbitrated, link));
+	{
+		struct facetd_arbitrated *member =
+			facet_container_of(link, struct facetd_arbitrated, link);
+
+		member->threads_ppm =
+			threads_ppm * facet_member_entitled_ppm(member->member) / (all_ppm + 1);
+		facetd_cgroup_set_weight(&member->cpu, member->threads_ppm);
+	}
 }
 
 bool facetd_backing_yield(struct facetd_arbitrated *member, bool yields)
@@ -139,7 +148,7 @@ bool facetd_backing_yield(struct facetd_arbitrated *member, bool yields)
 	bool before = member->cpu.idle, now = facetd_cgroup_set_idle(&member->cpu, yields);
 
 	if (before && !now)
-		apply_weight(member);
+		facetd_cgroup_set_weight(&member->cpu, member->threads_ppm);
 	return now;
 }
 
@@ -161,7 +170,7 @@ static void open_cpu(struct facetd_arbitrated *member)
 	facet_arbiter_set_spares(member->gpu->arbiter, member->cpu.idle_fd >= 0);
 	member->cpu.idle = true;
 	facetd_backing_yield(member, false);
-	apply_weight(member);
+	facetd_backing_weights(member->gpu);
 }
 
 /* --- memory --- */

@@ -142,8 +142,9 @@ static void say_share(const struct facetd_arbitrated *member, struct facetd_enfo
 {
 	if (powerless(member, ret))
 		return;
-	say(ret, FACETD_BY_FACET, "its gate opens and closes by the kernel's account: %s",
-	    member->meter.ops->name);
+	say(ret, FACETD_BY_FACET, "its gate opens and closes by the kernel's account: %s%s",
+	    member->meter.ops->name,
+	    member->cpu.weight_fd >= 0 ? "; its control group has the share as its weight" : "");
 }
 
 static void say_cap(const struct facetd_arbitrated *member, struct facetd_enforcement *ret)
