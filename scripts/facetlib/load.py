@@ -95,3 +95,25 @@ class Load:
                 stream.close()
             except BrokenPipeError:  # the last word came too late
                 pass
+
+
+class Bomb:
+    """While it is entered a vGPU's memory is taken, as much as there is; result: how that went."""
+
+    def __init__(self, recordings, socket, seconds):
+        self.result = None
+        self._process = subprocess.Popen(
+            [recordings.program, "bomb", "--socket", socket, "--seconds", str(seconds)],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_exc):
+        try:
+            out, error = self._process.communicate(timeout=60)
+        finally:
+            procs.end(self._process)
+        if kind is None and self._process.returncode:
+            raise LoadFailed(f"vgpu-load bomb: {error.strip()}")
+        self.result = json.loads(out) if out else None

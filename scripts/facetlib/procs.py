@@ -114,3 +114,8 @@ def whole_group(pid, children=None):
         found.append(one)
         todo += children.get(one, [])
     return found
+
+
+def held_kib(pid):
+    """What a vGPU's processes hold themselves; the guest's memory is shared and not counted."""
+    return sum(anonymous_kib(one) for one in whole_group(pid) if alive(one))

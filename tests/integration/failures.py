@@ -13,11 +13,6 @@ from pattern import picture
 MIB = 1024
 
 
-def held_kib(pid):
-    """What the vGPU's processes hold themselves; the guest's memory is shared and not counted."""
-    return sum(procs.anonymous_kib(one) for one in procs.whole_group(pid) if procs.alive(one))
-
-
 def frames(host, vgpu):
     """Pictures that the guest has put on its screen."""
     return host.show(vgpu)["status"]["usage"]["flushes"]
@@ -49,7 +44,7 @@ class Peak:
     def _run(self):
         while not self._over.wait(0.02):
             try:
-                self.kib = max(self.kib, held_kib(self.pid))
+                self.kib = max(self.kib, procs.held_kib(self.pid))
             except OSError:  # it ended while we looked
                 pass
 
@@ -70,7 +65,7 @@ def bomb(world):
         one.wait_ready()
     with world.check("a normal program fits the quota"):
         renders(machine)
-    base, pid = held_kib(host.pid("bomb")), host.pid("bomb")
+    base, pid = procs.held_kib(host.pid("bomb")), host.pid("bomb")
     scene(neighbour)
     for way in ("resources", "dumb", "textures", "contexts"):
         with world.check(f"{way}: ends in OUT_OF_MEMORY, host memory stays bounded"):
@@ -310,7 +305,7 @@ def hundred_starts(world):
         machine.run(LOAD)
         if turn % 20 == 9:
             renders(machine)
-            sizes.append((held_kib(host.pid("h")), len(os.listdir(f"/proc/{host.pid('h')}/fd"))))
+            sizes.append((procs.held_kib(host.pid("h")), len(os.listdir(f"/proc/{host.pid('h')}/fd"))))
     with world.check("neither memory nor descriptors grow"):
         assert sizes[-1][0] < sizes[1][0] + 32 * MIB, sizes
         assert sizes[-1][1] <= sizes[1][1] + 2, sizes

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bomb.h"
 #include "load.h"
 #include "player.h"
 #include "shading.h"
@@ -23,12 +24,14 @@ static void usage(FILE *to)
 		"       vgpu-load play FILE --socket PATH [--seconds S] [--in-flight N]\n"
 		"                 [--period-ms MS] [--burst ON_MS:OFF_MS] [--interval-ms MS] "
 		"[--control]\n"
+		"       vgpu-load bomb --socket PATH [--seconds S]\n"
 		"\n"
 		"record draws a scene on stock Mesa's virgl driver and writes down what a guest's\n"
 		"kernel would send; what the host can do is asked of the backend at PATH, or of a\n"
 		"vGPU inside this process. play is a front-end and a guest for the backend at "
 		"PATH:\n"
-		"it sends those frames, and prints lines of JSON.\n"
+		"it sends those frames, and prints lines of JSON. bomb takes all memory it can "
+		"get.\n"
 		"\n"
 		"  --gpu-ms MS       what a frame shall cost: milliseconds of all cores\n"
 		"  --in-flight N     frames that may be under way (1)\n"
@@ -90,6 +93,20 @@ static int play(struct options *options)
 	player.port->ops->destroy(player.port);
 	free(recording.steps);
 	return r || player.errors ? 1 : 0;
+}
+
+static int bomb(struct options *options)
+{
+	struct port *port = options->socket ? port_vhost_user(options->socket) : NULL;
+	int r;
+
+	if (!options->socket)
+		fprintf(stderr, "vgpu-load: bomb needs --socket\n");
+	if (!port)
+		return options->socket ? 1 : 2;
+	r = bomb_drop(port, options->load.seconds);
+	port->ops->destroy(port);
+	return r ? 1 : 0;
 }
 
 static int set_scene(struct options *options, const char *name)
@@ -198,9 +215,9 @@ static int parse(struct options *options, int argc, char **argv)
 	while ((option = getopt_long(argc, argv, "", names, &index)) != -1)
 		if (option == '?' || set_option(options, option, names[index].name))
 			return -1;
-	if (optind + 2 != argc)
+	if (optind == argc || optind + 2 < argc)
 		return -1;
-	options->file = argv[optind + 1];
+	options->file = argv[optind + 1]; /* or NULL */
 	return 0;
 }
 
@@ -215,10 +232,12 @@ int main(int argc, char **argv)
 		usage(stderr);
 		return 2;
 	}
-	if (!strcmp(argv[optind], "record"))
+	if (!strcmp(argv[optind], "record") && options.file)
 		return record(&options);
-	if (!strcmp(argv[optind], "play"))
+	if (!strcmp(argv[optind], "play") && options.file)
 		return play(&options);
+	if (!strcmp(argv[optind], "bomb") && !options.file)
+		return bomb(&options);
 	usage(stderr);
 	return 2;
 }
