@@ -6,6 +6,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/log.h"
+
 struct test_guest g;
 
 static int on_read(const struct facet_frame *frame, const struct facet_rect *rect, void *to,
@@ -14,14 +16,14 @@ static int on_read(const struct facet_frame *frame, const struct facet_rect *rec
 	g.reads++;
 	if (g.read_error)
 		return g.read_error;
+	if (g.during_read)
+		g.during_read();
 	assert_true(rect->x + rect->width <= frame->width);
 	assert_true(rect->y + rect->height <= frame->height);
 	for (uint32_t y = 0; y < rect->height; y++)
 		memcpy((char *)to + y * stride, &g.pixels[rect->y + y][rect->x],
 		       (size_t)rect->width * 4);
 	g.read_pixels += (uint64_t)rect->width * rect->height;
-	if (g.during_read)
-		g.during_read();
 	return 0;
 }
 
@@ -51,7 +53,7 @@ void test_paint_rect(const struct facet_rect *rect, uint32_t value)
 
 int test_file(uint64_t size)
 {
-	int fd = memfd_create("kvmfr-test", MFD_CLOEXEC);
+	int fd = memfd_create("kvmfr-test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
 	assert_true(fd >= 0);
 	assert_int_equal(ftruncate(fd, (off_t)size), 0);
@@ -63,6 +65,7 @@ void test_start(uint64_t size)
 	struct facet_error err = { 0 };
 
 	memset(&g, 0, sizeof(g));
+	facet_log_set(NULL, FACET_LOG_ERROR);
 	g.now = 5000;
 	g.fd = test_file(size);
 	if (facet_kvmfr_publisher_init(&g.p, g.fd, size, "test", 100, g.now, &err) < 0)
@@ -92,6 +95,14 @@ bool test_show(const struct facet_frame *frame, const struct facet_rect *damage)
 	}
 	facet_kvmfr_frame_filled(&g.p, &fill, r == 0, g.now);
 	return r == 0;
+}
+
+void test_catch_bus_errors(void)
+{
+	struct facet_shm shm;
+
+	assert_int_equal(facet_shm_map(g.fd, 4096, &shm), 0);
+	facet_shm_unmap(&shm);
 }
 
 /* In steps, as the sink's thread does; a wish is not lost but ends it. */

@@ -38,6 +38,8 @@ void test_paint_rect(const struct facet_rect *rect, uint32_t value);
 int test_file(uint64_t size);
 void test_start(uint64_t size); /* g.fd, g.p */
 void test_stop(void);
+/* cmocka has taken SIGBUS for itself; mapping anything takes it back. */
+void test_catch_bus_errors(void);
 
 /* What the sink's show() does, without its thread. True: a picture was read. */
 bool test_show(const struct facet_frame *frame, const struct facet_rect *damage);
