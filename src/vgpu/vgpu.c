@@ -126,6 +126,8 @@ int facet_vgpu_init(struct facet_vgpu *vgpu, const struct facet_vgpu_options *op
 	if (!r)
 		r = create_sched(vgpu, err);
 	if (!r)
+		r = facet_publish_start(vgpu, fds->kvmfr, err);
+	if (!r)
 		r = facet_capturer_create(vgpu->event, vgpu->sched, &vgpu->capturer, err);
 	if (!r)
 		r = create_transport(vgpu, fds, err);
