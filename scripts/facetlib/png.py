@@ -136,3 +136,15 @@ def read_ppm(path):
         raise ValueError(f"{path}: not an 8-bit binary PPM file")
     width, height = int(fields[1]), int(fields[2])
     return Picture(width, height, data[len(data) - width * height * 3:])
+
+
+def read_xwd(path, width, height):
+    """The upper left corner of a screen in a file of Xvfb -fbdir: an XWD file, 32 bits a pixel."""
+    with open(path, "rb") as f:
+        data = f.read()
+    head = struct.unpack_from(">25I", data)
+    if head[1:3] != (7, 2) or head[11] != 32 or head[7] or width > head[4] or height > head[5]:
+        raise ValueError(f"{path}: no {width}x{height} pixels of little-endian xRGB: {head}")
+    start, stride = head[0] + 12 * head[19], head[12]
+    lines = (data[start + y * stride:start + y * stride + width * 4] for y in range(height))
+    return Picture.from_bgrx(width, height, b"".join(lines))

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""An X server without hardware (Xvfb), and Looking Glass's stock client on it, alone."""
+import pathlib
+import signal
+import subprocess
+
+from facetlib import image, png, procs, roots
+
+SIZE = (1400, 800)
+COMM = "looking-glass-c"  # as the kernel cuts it
+
+# Xvfb tells its display when it is ready to be used, and keeps the screen in a file that it maps.
+SCRIPT = """
+cd "$1"; shift
+Xvfb -displayfd 3 -screen 0 {}x{}x24 -fbdir . -noreset 3>&1 >xvfb.log 2>&1 | {{
+	read -r display && DISPLAY=":$display" exec looking-glass-client "$@" >>client.log 2>&1
+}}
+""".format(*SIZE)
+
+# One guest pixel is one pixel of the screen, and nothing is drawn over it.
+OPTIONS = """
+    win:borderless=yes win:position=0x0 win:autoResize=yes win:alerts=no win:quickSplash=yes
+    win:showFPS=no spice:enable=no
+""".split()
+
+# The client refuses to be root. A change of user makes the kernel forget that it dies with us.
+NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--pdeathsig=KILL"]
+
+
+class Screen:
+    """What a person sees who watches the KVMFR file `path`, whose directory it can reach."""
+
+    def __init__(self, place, path, renderer="EGL", size=(640, 480)):
+        self.place, self.renderer = pathlib.Path(place), renderer
+        self._mount = self.place / "mount"
+        self._files = self.place / "files"
+        for directory in (self.place, self._mount, self._files):
+            directory.mkdir()
+        self._files.chmod(0o777)
+        argv = [*NOBODY, "sh", "-c", SCRIPT, "sh", self._files, f"app:shmFile={path}",
+                f"app:renderer={renderer}", "opengl:mipmap=no",
+                f"win:size={size[0]}x{size[1]}", *OPTIONS]
+        # Without a network of their own, two X servers would meet in the abstract name space.
+        self._argv = roots.command(image.directory("looking-glass") / "root", argv, self._mount,
+                                   binds=(self._files, path.parent), cwd="/tmp",
+                                   env={"HOME": "/tmp"}, network=False)
+        self._process = self._pid = None
+
+    def start(self):
+        self._process = subprocess.Popen(self._argv, stdin=subprocess.DEVNULL,
+                                         start_new_session=True)
+        self._pid = procs.wait_until(self._find, 120, f"the client to start: {self.log()}")
+        return self
+
+    def _find(self):
+        assert self._process.poll() is None, f"no client: {self.log()}"
+        for pid in procs.whole_group(self._process.pid):
+            if command_name(pid) == COMM:
+                return pid
+        return None
+
+    def stop(self):
+        """The hard way: the client has no chance to say good-bye."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            procs.wait_until(lambda: not procs.alive(self._pid or 0), 30, "the client to die")
+        self._process = self._pid = None
+
+    def signal(self, number):
+        procs.kill(self._pid, number)
+
+    def freeze(self):
+        self.signal(signal.SIGSTOP)
+
+    def thaw(self):
+        self.signal(signal.SIGCONT)
+
+    def must_live(self):
+        assert procs.alive(self._pid), f"the client has ended: {self.log()}"
+
+    def log(self):
+        return "\n".join(path.read_text(errors="replace")[-3000:]
+                         for path in sorted(self._files.glob("*.log")))
+
+    def picture(self, width=SIZE[0], height=SIZE[1]):
+        return png.read_xwd(self._files / "Xvfb_screen0", width, height)
+
+    def wait_picture(self, wanted, timeout=60):
+        """Waits until the screen shows exactly that, in its upper left corner."""
+        def look():
+            self.must_live()
+            return not wanted.difference(self.picture(wanted.width, wanted.height))
+        try:
+            procs.wait_until(look, timeout, "the picture", 0.2)
+        except procs.Timeout as late:
+            now = self.picture(wanted.width, wanted.height)
+            raise AssertionError(f"{self.renderer} client shows something else: "
+                                 f"{now.difference(wanted)}\n{self.log()}") from late
+
+
+def command_name(pid):
+    try:
+        return pathlib.Path("/proc", str(pid), "comm").read_text().strip()
+    except OSError:
+        return ""
