@@ -43,6 +43,10 @@ class World:
         self._stack.close()
         shutil.rmtree(self.place, ignore_errors=True)
 
+    def enter(self, thing):
+        """What `with thing` gives; it ends with this world."""
+        return self._stack.enter_context(thing)
+
     # --- results ----------------------------------------------------------------------------
 
     @contextlib.contextmanager

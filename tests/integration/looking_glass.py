@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Looking Glass's stock client watches a guest through the file that facet publishes."""
+import pathlib
+import re
+import tempfile
 import time
 
 from facetlib import png, procs
@@ -43,52 +46,76 @@ def seen(world, host, screens, wanted, title):
         same(host.screenshot("lg"), wanted, "screenshot")
         for screen in screens:
             screen.wait_picture(wanted)
+    for screen in screens if world.pictures else ():
+        name = f"{world.name}-{re.sub('[^a-z0-9]+', '-', title.lower())}-{screen.renderer}"
+        png.write(world.pictures / f"{name}.png", screen.picture())
 
 
-def keep(world, screen, name):
-    if world.pictures:
-        png.write(world.pictures / f"looking-glass-{name}.png", screen.picture())
+def shared_directory(world):
+    """In memory, and open to the clients, who are somebody else."""
+    directory = world.enter(tempfile.TemporaryDirectory(prefix="facet-lg-", dir="/dev/shm"))
+    pathlib.Path(directory).chmod(0o755)
+    return pathlib.Path(directory)
 
 
 @scenario()
 def looking_glass(world):
     """Its stock client (B7): modes, cursor, killed, stopped for 20 s, twice, facet-vgpu killed."""
     host = world.facet()
-    shared = world.place / "shared"
-    shared.mkdir()
-    shared.chmod(0o777)
-    host.create("lg", "--size", "800x600", f"--kvmfr={shared}/lg.kvmfr")
-    (shared / "lg.kvmfr").chmod(0o666)
-    first = world.screen("first", shared / "lg.kvmfr").start()
+    path = shared_directory(world) / "lg"
+    host.create("lg", "--size", "800x600", f"--kvmfr={path}")
+    path.chmod(0o666)
+    first = world.screen("first", path).start()
     machine = world.guest(host, "lg").start().wait_ready()
     show = Show(machine, "modes", "gl", SIZES, "--cursor 100,50")
     for step, size in enumerate(SIZES):
         wanted = pattern.with_cursor(pattern.picture(*size, 32 * step), 100, 50)
         seen(world, host, [first], wanted, f"{size[0]}x{size[1]}, OpenGL, the guest's cursor on it")
-        keep(world, first, f"{size[0]}x{size[1]}")
         if step < len(SIZES) - 1:
             show.next()
     first.stop()
     first.start()
     seen(world, host, [first], wanted, "killed and started again: the picture is there at once")
-    second = world.screen("second", shared / "lg.kvmfr", renderer="OpenGL").start()
-    seen(world, host, [first, second], wanted, "two clients at once, one with each renderer")
     show.end()
-    stopped(world, host, machine, first, second)
+    stopped(world, host, machine, first)
+    second = world.screen("second", path, renderer="OpenGL").start()
+    two_clients(world, host, machine, first, second)
     vgpu_dies(world, host, machine, [first, second])
 
 
-def stopped(world, host, machine, first, second):
+def stopped(world, host, machine, screen):
     """Meanwhile more frames come than the queue holds, with damage in different places."""
-    first.freeze()
+    show = Show(machine, "damage", "dumb", [(800, 600)] * 2, "--frames 9 --damage --cursor 790,580")
+    seen(world, host, [screen], damaged(0), "damage in nine frames; a cursor cut by the corner")
+    screen.freeze()
     start = time.monotonic()
-    show = Show(machine, "damage", "dumb", [(800, 600)], "--frames 9 --damage --cursor 790,580")
-    wanted = pattern.with_cursor(pattern.damaged(800, 600, 0, 9), 790, 580)
-    seen(world, host, [second], wanted, "one client is stopped: the other sees what the guest draws")
+    show.next()
     time.sleep(max(0.0, start + PAUSE - time.monotonic()))
-    first.thaw()
-    seen(world, host, [first, second], wanted, f"continued after {PAUSE} s: the same client goes on")
-    keep(world, first, "continued")
+    screen.thaw()
+    seen(world, host, [screen], damaged(32), f"stopped for {PAUSE} s: the same client goes on")
+    show.end()
+
+
+def damaged(tag):
+    return pattern.with_cursor(pattern.damaged(800, 600, tag, 9), 790, 580)
+
+
+def two_clients(world, host, machine, first, second):
+    """And one that stops takes the picture from the other for a moment only."""
+    show = Show(machine, "two", "gl-texture", [(800, 600), (641, 479), (800, 600)], "--cursor 9,8")
+    wanted = [pattern.with_cursor(pattern.picture(*size, 32 * step), 9, 8)
+              for step, size in enumerate([(800, 600), (641, 479), (800, 600)])]
+    seen(world, host, [first, second], wanted[0], "two clients at once, one with each renderer")
+    show.next()
+    seen(world, host, [first, second], wanted[1], "two clients: a mode change")
+    with world.check("two clients and facet screenshot --kvmfr: three who look"):
+        same(host.published(second.path), wanted[1], "screenshot --kvmfr")
+    first.freeze()
+    show.next()
+    seen(world, host, [second], wanted[2], "one of two is stopped: the other sees what is drawn")
+    first.stop()
+    first.start()
+    seen(world, host, [first, second], wanted[2], "one of two is killed and started again")
     show.end()
 
 
@@ -104,5 +131,4 @@ def vgpu_dies(world, host, machine, screens):
     show = Show(machine, "after", "gl", [(800, 600)], "--tag 9")
     seen(world, host, screens, pattern.picture(800, 600, 9),
          "facet-vgpu killed -9: and what the guest draws then")
-    keep(world, screens[0], "restarted")
     show.end()

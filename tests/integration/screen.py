@@ -31,7 +31,7 @@ class Screen:
     """What a person sees who watches the KVMFR file `path`, whose directory it can reach."""
 
     def __init__(self, place, path, renderer="EGL", size=(640, 480)):
-        self.place, self.renderer = pathlib.Path(place), renderer
+        self.place, self.path, self.renderer = pathlib.Path(place), path, renderer
         self._mount = self.place / "mount"
         self._files = self.place / "files"
         for directory in (self.place, self._mount, self._files):
@@ -80,8 +80,12 @@ class Screen:
         assert procs.alive(self._pid), f"the client has ended: {self.log()}"
 
     def log(self):
-        return "\n".join(path.read_text(errors="replace")[-3000:]
-                         for path in sorted(self._files.glob("*.log")))
+        """The end of what the client said, or the X server where there is no client."""
+        for name in ("client.log", "xvfb.log"):
+            path = self._files / name
+            if path.exists():
+                return path.read_text(errors="replace")[-600:]
+        return ""
 
     def picture(self, width=SIZE[0], height=SIZE[1]):
         return png.read_xwd(self._files / "Xvfb_screen0", width, height)
@@ -93,10 +97,10 @@ class Screen:
             return not wanted.difference(self.picture(wanted.width, wanted.height))
         try:
             procs.wait_until(look, timeout, "the picture", 0.2)
-        except procs.Timeout as late:
+        except procs.Timeout:
             now = self.picture(wanted.width, wanted.height)
-            raise AssertionError(f"{self.renderer} client shows something else: "
-                                 f"{now.difference(wanted)}\n{self.log()}") from late
+            raise AssertionError(f"the {self.renderer} client shows something else: "
+                                 f"{now.difference(wanted)}; {self.log()[-250:]}") from None
 
 
 def command_name(pid):
