@@ -21,8 +21,7 @@ struct facet_shm_range {
 
 static struct facet_shm_range ranges[MAX_RANGES];
 static pthread_mutex_t ranges_lock = PTHREAD_MUTEX_INITIALIZER;
-static bool installed; /* under the lock */
-static struct sigaction former;
+static struct sigaction former; /* who is asked when it is not about us */
 static uintptr_t page_size;
 
 /* --- the handler: only what is safe in one --- */
@@ -64,29 +63,36 @@ static void pass_on(int sig, siginfo_t *info, void *context)
 	}
 }
 
+/* Who is asked may in turn ask us, if both were installed twice: then nobody knows more. */
 static void on_bus_error(int sig, siginfo_t *info, void *context)
 {
+	static _Thread_local volatile sig_atomic_t asked;
 	const int saved = errno;
 
-	if (info->si_code <= 0 || !patch((uintptr_t)info->si_addr))
+	if (info->si_code <= 0 || !patch((uintptr_t)info->si_addr)) {
+		if (asked++)
+			former = (struct sigaction){ .sa_handler = SIG_DFL };
 		pass_on(sig, info, context);
+		asked = 0;
+	}
 	errno = saved;
 }
 
 /* --- everything else --- */
 
+/* With the lock. Again, if somebody has put his own in its place meanwhile. */
 static int install(void)
 {
-	struct sigaction action = { .sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO };
+	struct sigaction action = { .sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO }, now;
 
-	if (installed)
-		return 0;
 	page_size = (uintptr_t)sysconf(_SC_PAGESIZE);
 	sigemptyset(&action.sa_mask);
-	if (sigaction(SIGBUS, NULL, &former) < 0 || sigaction(SIGBUS, &action, NULL) < 0)
+	if (sigaction(SIGBUS, NULL, &now) < 0)
 		return -errno;
-	installed = true;
-	return 0;
+	if ((now.sa_flags & SA_SIGINFO) && now.sa_sigaction == on_bus_error)
+		return 0;
+	former = now;
+	return sigaction(SIGBUS, &action, NULL) < 0 ? -errno : 0;
 }
 
 static struct facet_shm_range *take_range(void *base, uint64_t size)

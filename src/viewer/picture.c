@@ -182,7 +182,8 @@ int facet_viewer_take_picture(struct facet_viewer *v, const struct viewer_messag
 		return 0;
 	}
 	v->whole |= make_room(v, &f) < 0;
-	if (v->capacity < (size_t)f.width * f.height || (f.type == WIRE_KVMFR_RGBA16F && !v->halves))
+	if (v->capacity < (size_t)f.width * f.height ||
+	    (f.type == WIRE_KVMFR_RGBA16F && !v->halves))
 		return facet_error_set(err, -ENOMEM, "kvmfr: not enough memory for %ux%u pixels",
 				       f.width, f.height);
 	read_pixels(v, &f);

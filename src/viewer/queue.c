@@ -76,6 +76,13 @@ int facet_viewer_subscribe(struct facet_viewer *v, struct viewer_queue *q)
 	return r;
 }
 
+/* Somebody else may have got the place of one that was given up. */
+static bool is_ours(const struct facet_viewer *v, const struct viewer_queue *q)
+{
+	return facet_shm_get32(&v->shm, q->at + v->wire->queue.client_ids + (uint32_t)q->bit * 4) ==
+	       v->client_id;
+}
+
 /* A publisher takes no notice of messages that wait for somebody who is not there. */
 void facet_viewer_unsubscribe(struct facet_viewer *v, struct viewer_queue *q)
 {
@@ -84,7 +91,8 @@ void facet_viewer_unsubscribe(struct facet_viewer *v, struct viewer_queue *q)
 	if (q->bit < 0)
 		return;
 	locked = lock(v, q);
-	facet_shm_and64(&v->shm, q->at + v->wire->queue.subs, ~(bit_on(q) | bit_bad(q)));
+	if (is_ours(v, q))
+		facet_shm_and64(&v->shm, q->at + v->wire->queue.subs, ~(bit_on(q) | bit_bad(q)));
 	if (locked)
 		unlock(v, q);
 	q->bit = -1;
@@ -97,7 +105,7 @@ int facet_viewer_peek(struct facet_viewer *v, struct viewer_queue *q, struct vie
 	const uint32_t position = facet_shm_get32(&v->shm, q->at + w->queue.position);
 	const uint64_t slot = q->ring + (uint64_t)q->position * w->message.bytes;
 
-	if ((subs & (bit_on(q) | bit_bad(q))) != bit_on(q))
+	if ((subs & (bit_on(q) | bit_bad(q))) != bit_on(q) || !is_ours(v, q))
 		return -ESTALE;
 	if (position >= q->slots)
 		return -EBADMSG;

@@ -17,10 +17,10 @@ Xvfb -displayfd 3 -screen 0 {}x{}x24 -fbdir . -noreset 3>&1 >xvfb.log 2>&1 | {{
 }}
 """.format(*SIZE)
 
-# One guest pixel is one pixel of the screen, and nothing is drawn over it.
-OPTIONS = """
-    win:borderless=yes win:position=0x0 win:autoResize=yes win:alerts=no win:quickSplash=yes
-    win:showFPS=no spice:enable=no
+# One guest pixel is one pixel of the screen, in its middle, and nothing is drawn over it.
+OPTIONS = f"""
+    win:size={SIZE[0]}x{SIZE[1]} win:position=0x0 win:borderless=yes win:dontUpscale=yes
+    win:alerts=no win:quickSplash=yes opengl:mipmap=no spice:enable=no
 """.split()
 
 # The client refuses to be root. A change of user makes the kernel forget that it dies with us.
@@ -30,7 +30,7 @@ NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--pdea
 class Screen:
     """What a person sees who watches the KVMFR file `path`, whose directory it can reach."""
 
-    def __init__(self, place, path, renderer="EGL", size=(640, 480)):
+    def __init__(self, place, path, renderer="EGL"):
         self.place, self.path, self.renderer = pathlib.Path(place), path, renderer
         self._mount = self.place / "mount"
         self._files = self.place / "files"
@@ -38,8 +38,7 @@ class Screen:
             directory.mkdir()
         self._files.chmod(0o777)
         argv = [*NOBODY, "sh", "-c", SCRIPT, "sh", self._files, f"app:shmFile={path}",
-                f"app:renderer={renderer}", "opengl:mipmap=no",
-                f"win:size={size[0]}x{size[1]}", *OPTIONS]
+                f"app:renderer={renderer}", *OPTIONS]
         # Without a network of their own, two X servers would meet in the abstract name space.
         self._argv = roots.command(image.directory("looking-glass") / "root", argv, self._mount,
                                    binds=(self._files, path.parent), cwd="/tmp",
@@ -87,18 +86,23 @@ class Screen:
                 return path.read_text(errors="replace")[-600:]
         return ""
 
-    def picture(self, width=SIZE[0], height=SIZE[1]):
-        return png.read_xwd(self._files / "Xvfb_screen0", width, height)
+    def picture(self):
+        return png.read_xwd(self._files / "Xvfb_screen0")
+
+    def middle(self, width, height):
+        """Where the client puts a picture of that size."""
+        left, top = SIZE[0] // 2 - width // 2, SIZE[1] // 2 - height // 2
+        return self.picture().part(left, top, width, height)
 
     def wait_picture(self, wanted, timeout=60):
-        """Waits until the screen shows exactly that, in its upper left corner."""
+        """Waits until the screen shows exactly that."""
         def look():
             self.must_live()
-            return not wanted.difference(self.picture(wanted.width, wanted.height))
+            return not wanted.difference(self.middle(wanted.width, wanted.height))
         try:
             procs.wait_until(look, timeout, "the picture", 0.2)
         except procs.Timeout:
-            now = self.picture(wanted.width, wanted.height)
+            now = self.middle(wanted.width, wanted.height)
             raise AssertionError(f"the {self.renderer} client shows something else: "
                                  f"{now.difference(wanted)}; {self.log()[-250:]}") from None
 

@@ -80,20 +80,29 @@ static int mend(struct kvmfr_publisher *p)
 	return r < 0 ? r : reserve(p->fd, &p->shm);
 }
 
+/* Clients can have us say this each second; a disk is not to fill with it. */
+static void say_why(bool torn, uint64_t lasted_ms)
+{
+	const char *why = torn ? "somebody made the file shorter"
+			       : "somebody wrote nonsense into the file, or died with its lock";
+
+	if (lasted_ms > 60 * KVMFR_SESSION_MS)
+		log_info("%s; clients have to begin anew", why);
+	else
+		log_guest("%s again", why);
+}
+
 static void begin_anew(struct kvmfr_publisher *p, uint64_t now)
 {
 	const bool torn = facet_shm_torn(&p->shm);
 	int r = mend(p);
 
+	say_why(torn, now - p->session_since);
 	p->session_since = now; /* in either case: not again at once */
 	if (r < 0) {
-		log_warn("the file was made shorter and cannot be mended (%s); make it anew",
-			 strerror(-r));
+		log_guest("it cannot be mended: error %d", -r);
 		return;
 	}
-	log_info("%s; clients have to begin anew", torn ? "somebody made the file shorter"
-							: "somebody wrote nonsense into the file, "
-							  "or died with a lock held");
 	facet_kvmfr_session_start(p, now);
 	facet_kvmfr_frame_forget(p);
 }
