@@ -91,7 +91,7 @@ class Screen:
 
     def middle(self, width, height):
         """Where the client puts a picture of that size."""
-        left, top = SIZE[0] // 2 - width // 2, SIZE[1] // 2 - height // 2
+        left, top = (SIZE[0] - width) // 2, (SIZE[1] - height) // 2
         return self.picture().part(left, top, width, height)
 
     def wait_picture(self, wanted, timeout=60):
