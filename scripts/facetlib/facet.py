@@ -87,6 +87,13 @@ class Facet:
         self("screenshot", name, "--output", str(output), *options, str(path))
         return png.read(path)
 
+    def published(self, path):
+        """What somebody shows in a KVMFR file, as a Picture."""
+        shot = self.place / "shot-kvmfr.png"
+        shot.unlink(missing_ok=True)
+        self("screenshot", "--kvmfr", str(path), str(shot))
+        return png.read(shot)
+
     # --- the end ----------------------------------------------------------------------------
 
     def stop(self):

@@ -31,6 +31,11 @@ class Picture:
         at = (y * self.width + x) * 3
         return tuple(self.rgb[at:at + 3])
 
+    def part(self, x, y, width, height):
+        """A rectangle of it, as a picture of its own."""
+        starts = (((y + row) * self.width + x) * 3 for row in range(height))
+        return Picture(width, height, b"".join(self.rgb[at:at + width * 3] for at in starts))
+
     def colours(self, limit=1000):
         """How many different colours there are; stops counting at limit."""
         seen = set()
@@ -136,3 +141,15 @@ def read_ppm(path):
         raise ValueError(f"{path}: not an 8-bit binary PPM file")
     width, height = int(fields[1]), int(fields[2])
     return Picture(width, height, data[len(data) - width * height * 3:])
+
+
+def read_xwd(path):
+    """The screen in a file of Xvfb -fbdir: an XWD file, little-endian, 32 bits a pixel."""
+    with open(path, "rb") as f:
+        data = f.read()
+    head = struct.unpack_from(">25I", data)
+    if head[1:3] != (7, 2) or head[11] != 32 or head[7]:
+        raise ValueError(f"{path}: not an XWD file of little-endian xRGB: {head}")
+    width, height, stride, start = head[4], head[5], head[12], head[0] + 12 * head[19]
+    lines = (data[start + y * stride:start + y * stride + width * 4] for y in range(height))
+    return Picture.from_bgrx(width, height, b"".join(lines))

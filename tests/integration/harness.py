@@ -9,6 +9,8 @@ import traceback
 
 from facetlib import facet, guest, image, procs, qemu
 
+from screen import Screen
+
 SCENARIOS = {}
 
 
@@ -29,8 +31,9 @@ def scenario(slow=False, named=False):
 class World:
     """One scenario's own directory and everything that has to end with it."""
 
-    def __init__(self, name, prefix, kvm):
+    def __init__(self, name, prefix, kvm, pictures=None):
         self.name, self.prefix, self.kvm = name, prefix, kvm
+        self.pictures = pictures
         self.failed = 0
         self.place = pathlib.Path(tempfile.mkdtemp(prefix=f"facet-test-{name}-"))
         self._stack = contextlib.ExitStack()
@@ -39,6 +42,10 @@ class World:
     def close(self):
         self._stack.close()
         shutil.rmtree(self.place, ignore_errors=True)
+
+    def enter(self, thing):
+        """What `with thing` gives; it ends with this world."""
+        return self._stack.enter_context(thing)
 
     # --- results ----------------------------------------------------------------------------
 
@@ -99,6 +106,12 @@ class World:
         self._guests.append(machine)
         self._stack.callback(machine.close)
         return machine
+
+    def screen(self, name, path, **options):
+        """One on which Looking Glass's client watches the KVMFR file; not started yet."""
+        screen = Screen(self.place / name, path, **options)
+        self._stack.callback(screen.stop)
+        return screen
 
 
 @functools.cache
