@@ -125,7 +125,7 @@ struct facet_ivshmem_server_config {
 };
 
 struct facet_ivshmem_server_stats {
-	unsigned int clients, vectors;
+	unsigned int clients, max_clients, vectors;
 	uint64_t joined, left;
 	uint64_t refused; /* not allowed, or too many */
 	uint64_t dropped; /* they sent something; also counted as left */

@@ -376,6 +376,7 @@ int facet_ivshmem_server_create(const struct facet_ivshmem_server_config *cfg,
 	server->stats.vectors = cfg->vectors;
 	if (!cfg->max_clients)
 		server->cfg.max_clients = DEFAULT_CLIENTS;
+	server->stats.max_clients = server->cfg.max_clients;
 	r = set_up(server);
 	if (r) {
 		facet_ivshmem_server_destroy(server);
