@@ -10,7 +10,6 @@
 #include "base/cleanup.h"
 #include "base/units.h"
 #include "cli/ivshmem.h"
-#include "wire/ivshmem.h"
 
 /* Each: 0, or CLI_WRONG after saying why. */
 typedef int (*setter)(const struct cli *cli, struct cli_ivshmem_region *region, const char *key,
@@ -90,7 +89,7 @@ static int set_number(const struct cli *cli, const char *key, const char *value,
 static int set_vectors(const struct cli *cli, struct cli_ivshmem_region *region, const char *key,
 		       const char *value)
 {
-	return set_number(cli, key, value, WIRE_IVSHMEM_MAX_VECTORS, &region->vectors);
+	return set_number(cli, key, value, FACET_IVSHMEM_MAX_VECTORS, &region->vectors);
 }
 
 static int set_max_peers(const struct cli *cli, struct cli_ivshmem_region *region, const char *key,

@@ -52,8 +52,31 @@ void client_destroy(struct client *client)
 	for (unsigned int v = 0; v < client->server->cfg.vectors; v++)
 		if (client->vector_fds[v] >= 0)
 			close(client->vector_fds[v]);
+	for (unsigned int id = 0; id < 8 * client->told_bytes; id++)
+		if (client->told[id / 8] & 1 << id % 8)
+			client->server->told[id]--;
+	free(client->told);
 	free(client->notes);
 	free(client);
+}
+
+bool client_remember(struct client *client, unsigned int id)
+{
+	unsigned int bytes = id / 8 + 1;
+	uint8_t *told = client->told;
+
+	if (bytes > client->told_bytes) {
+		told = realloc(told, bytes);
+		if (!told)
+			return false;
+		memset(told + client->told_bytes, 0, bytes - client->told_bytes);
+		client->told = told;
+		client->told_bytes = bytes;
+	}
+	if (!(told[id / 8] & 1 << id % 8))
+		client->server->told[id]++;
+	told[id / 8] |= (uint8_t)(1 << id % 8);
+	return true;
 }
 
 int client_make_vectors(struct client *client)
@@ -222,6 +245,11 @@ static void wait_for_room(struct client *client, bool wait)
 
 static void note_done(struct client *client)
 {
+	const struct note *note = client->notes + client->first;
+
+	if (note->vector == 0 && note->number != (int)client->pub.id &&
+	    !client_remember(client, (unsigned int)note->number))
+		client_doom(client, "out of memory", false);
 	client->bytes_done = 0;
 	client->first++;
 	client->pub.waiting--;

@@ -4,6 +4,11 @@
 #define FACET_IVSHMEM_INTERNAL_H
 
 #include "ivshmem/ivshmem.h"
+#include "wire/ivshmem.h"
+
+enum { MAX_IDS = WIRE_IVSHMEM_MAX_ID + 1 };
+_Static_assert((int)FACET_IVSHMEM_MAX_CLIENTS == (int)MAX_IDS, "an id for each");
+_Static_assert((int)FACET_IVSHMEM_MAX_VECTORS == (int)WIRE_IVSHMEM_MAX_VECTORS, "as the device");
 
 /* What a note carries besides its number, if not the eventfd of that client's vector. */
 enum {
@@ -26,8 +31,10 @@ struct client {
 	bool behind;             /* and the owner of the server knows */
 	bool waits_for_room;     /* in the epoll set */
 	bool fresh;              /* notes came since the last flush */
-	const char *doom;        /* why it will be dropped; NULL: it will not */
-	bool doom_is_leave;      /* it is its own wish */
+	uint8_t *told;           /* a bit for each id: has it heard of somebody else who had it? */
+	unsigned int told_bytes;
+	const char *doom;   /* why it will be dropped; NULL: it will not */
+	bool doom_is_leave; /* it is its own wish */
 	int vector_fds[];
 };
 
@@ -41,7 +48,8 @@ struct facet_ivshmem_server {
 	int reserve; /* a descriptor to give up when there are no more: then accept and close */
 	unsigned int doomed;
 	unsigned int top;        /* no client has an id from here on */
-	struct client **clients; /* by id; cfg.max_clients of them */
+	struct client **clients; /* by id: MAX_IDS */
+	unsigned int *told;      /* how many clients have heard of an id: MAX_IDS */
 };
 
 /* @fd is taken on success. Its vectors and credentials are the caller's to fill in. */
@@ -52,6 +60,9 @@ void client_destroy(struct client *client);
 int client_make_vectors(struct client *client);
 
 void client_doom(struct client *client, const char *why, bool is_leave);
+
+/* It has heard of @id, or takes that into its grave. False: out of memory. */
+bool client_remember(struct client *client, unsigned int id);
 
 /* Queues all that a new client has to know. */
 void client_greet(struct client *client);

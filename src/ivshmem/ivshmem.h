@@ -22,6 +22,10 @@
  * out of the queue: it holds, for each id, one departure and one arrival at most. So nobody has to
  * be dropped for being slow, which a stopped QEMU would not survive: it cannot come back.
  *
+ * The lowest id is given that is free, and of which nobody who is there has heard before: QEMU's
+ * heap does not survive a second peer with the id of one that left. So a peer that comes again
+ * while others stayed has another id.
+ *
  * A peer is the other end: a host program that takes part like a virtual machine. It speaks the
  * same protocol through a socket, also to a server in its own process
  * (facet_ivshmem_server_attach).
@@ -33,6 +37,7 @@
 
 enum {
 	FACET_IVSHMEM_MAX_CLIENTS = 65536,
+	FACET_IVSHMEM_MAX_VECTORS = 2048,
 };
 #define FACET_IVSHMEM_MIN_SIZE (UINT64_C(1) << 12)
 #define FACET_IVSHMEM_MAX_SIZE (UINT64_C(1) << 40)
@@ -172,7 +177,6 @@ struct facet_ivshmem_peer_config {
 	int fd;           /* taken, also on failure: from facet_ivshmem_server_attach(). -1: */
 	const char *path; /* of the server's socket */
 	unsigned int max_vectors; /* of ours and of each other that are kept; 0: 64 */
-	unsigned int max_peers;   /* others that are kept: with ids below this; 0: 1024 */
 	/*
 	 * Called by dispatch; all optional. Do not destroy the peer in them.
 	 *

@@ -18,7 +18,6 @@
 
 enum {
 	DEFAULT_VECTORS = 64,
-	DEFAULT_PEERS = 1024,
 	EVENTS_A_STEP = 32,
 	MESSAGES_A_STEP = 64,
 };
@@ -41,7 +40,8 @@ struct facet_ivshmem_peer {
 	void *memory;
 	uint64_t size;
 	struct bells own;
-	struct bells *others; /* by id: cfg.max_peers */
+	struct bells *others; /* by id */
+	unsigned int other_count;
 };
 
 /* --- doorbells --- */
@@ -50,7 +50,24 @@ static struct bells *find_bells(const struct facet_ivshmem_peer *peer, unsigned 
 {
 	if (peer->state > WANT_ID && id == peer->id)
 		return (struct bells *)&peer->own;
-	return id < peer->cfg.max_peers ? &peer->others[id] : NULL;
+	return id < peer->other_count ? &peer->others[id] : NULL;
+}
+
+/* The same, making room. NULL: out of memory. */
+static struct bells *want_bells(struct facet_ivshmem_peer *peer, unsigned int id)
+{
+	unsigned int count = peer->other_count;
+	struct bells *others;
+
+	if (id != peer->id && id >= count) {
+		others = reallocarray(peer->others, id + 1, sizeof(*others));
+		if (!others)
+			return NULL;
+		memset(others + count, 0, (id + 1 - count) * sizeof(*others));
+		peer->others = others;
+		peer->other_count = id + 1;
+	}
+	return find_bells(peer, id);
 }
 
 static void drop_bells(struct bells *bells)
@@ -121,15 +138,16 @@ static int map(struct facet_ivshmem_peer *peer, int fd, struct facet_error *err)
 static int take_news(struct facet_ivshmem_peer *peer, int64_t number, int fd,
 		     struct facet_error *err)
 {
-	struct bells *bells = find_bells(peer, (unsigned int)number);
+	struct bells *bells = want_bells(peer, (unsigned int)number);
 	int r;
 
 	/* More than we keep: not an error, others may need them. */
-	if (!bells || (fd >= 0 && bells->count >= peer->cfg.max_vectors)) {
-		if (fd >= 0)
-			close(fd);
+	if (fd >= 0 && (!bells || bells->count >= peer->cfg.max_vectors))
+		close(fd);
+	if (!bells)
+		return facet_error_set(err, -ENOMEM, "an ivshmem peer: out of memory");
+	if (fd >= 0 && bells->count >= peer->cfg.max_vectors)
 		return 0;
-	}
 	if (fd < 0 && bells == &peer->own)
 		return refuse(err, "says that we have gone", number);
 	if (fd < 0) {
@@ -325,13 +343,10 @@ static int set_up(struct facet_ivshmem_peer *peer, struct facet_error *err)
 
 	if (r)
 		return r;
-	peer->others = calloc(peer->cfg.max_peers, sizeof(*peer->others));
 	peer->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (!peer->others || peer->epoll_fd < 0 ||
-	    epoll_ctl(peer->epoll_fd, EPOLL_CTL_ADD, peer->fd, &event) < 0)
-		return facet_error_set(err, peer->others ? -errno : -ENOMEM,
-				       "an ivshmem peer cannot be made: %s",
-				       strerror(peer->others ? errno : ENOMEM));
+	if (peer->epoll_fd < 0 || epoll_ctl(peer->epoll_fd, EPOLL_CTL_ADD, peer->fd, &event) < 0)
+		return facet_error_set(err, -errno, "an ivshmem peer cannot be made: %s",
+				       strerror(errno));
 	return 0;
 }
 
@@ -352,8 +367,6 @@ int facet_ivshmem_peer_create(const struct facet_ivshmem_peer_config *cfg,
 	receiver_init(&peer->receiver);
 	if (!cfg->max_vectors)
 		peer->cfg.max_vectors = DEFAULT_VECTORS;
-	if (!cfg->max_peers)
-		peer->cfg.max_peers = DEFAULT_PEERS;
 	r = set_up(peer, err);
 	if (r)
 		facet_ivshmem_peer_destroy(peer);
@@ -368,7 +381,7 @@ void facet_ivshmem_peer_destroy(struct facet_ivshmem_peer *peer)
 		return;
 	receiver_fini(&peer->receiver);
 	drop_bells(&peer->own);
-	for (unsigned int id = 0; peer->others && id < peer->cfg.max_peers; id++)
+	for (unsigned int id = 0; id < peer->other_count; id++)
 		drop_bells(&peer->others[id]);
 	free(peer->others);
 	if (peer->memory)

@@ -103,7 +103,6 @@ static void open_party(struct party *party, int fd)
 {
 	const struct facet_ivshmem_peer_config cfg = {
 		.fd = fd,
-		.max_peers = 8,
 		.ready = on_ready,
 		.rang = on_rang,
 		.changed = on_changed,
@@ -325,7 +324,7 @@ static void test_lies(void **state)
 /* Not lies, only more than we want, or of no use. */
 static void test_odd(void **state)
 {
-	int event = eventfd(0, EFD_CLOEXEC), pair[2];
+	int event = eventfd(0, EFD_CLOEXEC), other = eventfd(0, EFD_CLOEXEC), pair[2];
 
 	begin(3);
 	for (int i = 0; i < 80; i++) {
@@ -335,11 +334,14 @@ static void test_odd(void **state)
 	}
 	assert_int_equal(facet_ivshmem_peer_vectors(t.a.peer, 5), 64);
 	assert_int_equal(facet_ivshmem_peer_vectors(t.a.peer, 3), 64);
-	tell(4000, &event, 1); /* not kept */
-	tell(4000, NULL, 0);
+	tell(65535, &other, 1);
 	tell(6, NULL, 0); /* never came */
 	assert_int_equal(run(&t.a), 0);
-	assert_int_equal(facet_ivshmem_peer_vectors(t.a.peer, 4000), 0);
+	assert_int_equal(facet_ivshmem_peer_vectors(t.a.peer, 65535), 1);
+	assert_int_equal(facet_ivshmem_peer_ring(t.a.peer, 65535, 0), 0);
+	tell(65535, NULL, 0);
+	assert_int_equal(run(&t.a), 0);
+	assert_int_equal(facet_ivshmem_peer_vectors(t.a.peer, 65535), 0);
 
 	/* In pieces. */
 	assert_int_equal(send(t.fake, "\5\0\0", 3, 0), 3);
@@ -364,6 +366,7 @@ static void test_odd(void **state)
 	shutdown(t.fake, SHUT_WR);
 	assert_int_equal(run(&t.a), -EPROTO);
 	close(event);
+	close(other);
 }
 
 static void test_nowhere(void **state)

@@ -125,11 +125,15 @@ static void fill_in(struct client *client, const struct ucred *who)
 	client->pub.gid = who->gid;
 }
 
+/*
+ * QEMU, up to 11.1 at least, frees what it keeps of a peer that leaves and goes on to use it when
+ * one with the same id comes: its heap is then in disorder. So nobody hears of an id twice.
+ */
 static unsigned int lowest_free(const struct facet_ivshmem_server *server)
 {
 	unsigned int id = 0;
 
-	while (id < server->top && server->clients[id])
+	while (id < MAX_IDS && (server->clients[id] || server->told[id]))
 		id++;
 	return id;
 }
@@ -149,8 +153,10 @@ static int take_in(struct facet_ivshmem_server *server, int fd, const struct ucr
 	struct client *client;
 	int r;
 
-	if (id == server->cfg.max_clients)
+	if (server->stats.clients == server->cfg.max_clients)
 		return -EUSERS;
+	if (id == MAX_IDS)
+		return -EADDRNOTAVAIL;
 	client = client_create(server, id, fd);
 	if (!client)
 		return -ENOMEM;
@@ -175,10 +181,11 @@ static int take_in(struct facet_ivshmem_server *server, int fd, const struct ucr
 
 static const char *why_refused(int error)
 {
-	return error == -EACCES   ? "its user is not on the list"
-	       : error == -EUSERS ? "there are as many clients as may be"
-	       : error == -EMFILE ? "too few descriptors are left (LimitNOFILE=)"
-				  : strerror(-error);
+	return error == -EACCES          ? "its user is not on the list"
+	       : error == -EUSERS        ? "there are as many clients as may be"
+	       : error == -EADDRNOTAVAIL ? "clients that are there have heard of every id"
+	       : error == -EMFILE        ? "too few descriptors are left (LimitNOFILE=)"
+					 : strerror(-error);
 }
 
 /* Takes @fd. */
@@ -250,7 +257,7 @@ int facet_ivshmem_server_adopt(struct facet_ivshmem_server *server, unsigned int
 	socklen_t size = sizeof(who);
 	struct client *client;
 
-	if (id >= server->cfg.max_clients)
+	if (id >= MAX_IDS || server->stats.clients == server->cfg.max_clients)
 		return -ERANGE;
 	if (server->clients[id])
 		return -EEXIST;
@@ -345,8 +352,9 @@ static int set_up(struct facet_ivshmem_server *server)
 	server->name = strdup(cfg->name);
 	server->uids = copy(cfg->uids, cfg->uid_count * sizeof(uid_t));
 	server->gids = copy(cfg->gids, cfg->gid_count * sizeof(gid_t));
-	server->clients = calloc(cfg->max_clients, sizeof(*server->clients));
-	if (!server->name || !server->uids || !server->gids || !server->clients)
+	server->clients = calloc(MAX_IDS, sizeof(*server->clients));
+	server->told = calloc(MAX_IDS, sizeof(*server->told));
+	if (!server->name || !server->uids || !server->gids || !server->clients || !server->told)
 		return -ENOMEM;
 	cfg->name = server->name;
 	cfg->uids = server->uids;
@@ -398,6 +406,7 @@ void facet_ivshmem_server_destroy(struct facet_ivshmem_server *server)
 	if (server->reserve >= 0)
 		close(server->reserve);
 	free(server->clients);
+	free(server->told);
 	free(server->name);
 	free(server->uids);
 	free(server->gids);

@@ -100,6 +100,15 @@ class World:
         self._stack.callback(machine.close)
         return machine
 
+    def plain_guest(self, name, device, variant="guest", **options):
+        """One without a GPU of any kind, not started yet."""
+        machine = guest.Guest(load_image(variant), self.place / name,
+                              [*device, "-display", "none"], kvm=self.kvm,
+                              append="facet.gpu=none", **options)
+        self._guests.append(machine)
+        self._stack.callback(machine.close)
+        return machine
+
 
 @functools.cache
 def load_image(variant):
