@@ -78,8 +78,12 @@ class Peer:
         self.sock.settimeout(PATIENCE_S)
         self.sock.connect(str(path))
         self.others, self.own, self.id, self.memory = {}, [], None, None
-        if greet:
-            self.greet()
+        try:
+            if greet:
+                self.greet()
+        except BaseException:
+            self.sock.close()
+            raise
 
     def read(self):
         """(number, descriptor or None)"""
@@ -101,6 +105,8 @@ class Peer:
         assert number == MEMORY and fd is not None
         self.memory = mmap.mmap(fd, os.fstat(fd).st_size)
         self.memory_fd = fd
+        while not self.own:  # which come last
+            self.take()
         self.update()
         return self
 

@@ -3,6 +3,8 @@
 #ifndef FACET_IVSHMEM_INTERNAL_H
 #define FACET_IVSHMEM_INTERNAL_H
 
+#include <time.h>
+
 #include "ivshmem/ivshmem.h"
 #include "wire/ivshmem.h"
 
@@ -47,6 +49,8 @@ struct facet_ivshmem_server {
 	int epoll_fd;
 	int reserve; /* a descriptor to give up when there are no more: then accept and close */
 	unsigned int doomed;
+	time_t log_second;
+	unsigned int log_lines;  /* in it */
 	unsigned int top;        /* no client has an id from here on */
 	struct client **clients; /* by id: MAX_IDS */
 	unsigned int *told;      /* how many clients have heard of an id: MAX_IDS */

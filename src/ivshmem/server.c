@@ -2,6 +2,8 @@
 /* server.c - takes clients in, introduces them to each other, and sees them off. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -28,12 +30,28 @@ enum {
 #define LISTENER UINT32_MAX
 
 /* What clients cause, of which a few lines a second are news. */
-#define log_client(...)                                                   \
-	do {                                                              \
-		static struct facet_log_limit _limit;                     \
-		if (facet_log_limited(&_limit, LINES_A_SECOND, LOG_AREA)) \
-			facet_log(FACET_LOG_INFO, LOG_AREA, __VA_ARGS__); \
-	} while (0)
+__attribute__((format(printf, 2, 3))) static void log_client(struct facet_ivshmem_server *server,
+							     const char *fmt, ...)
+{
+	struct timespec now;
+	char text[200];
+	va_list args;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	if (server->log_second != now.tv_sec) {
+		if (server->log_lines > LINES_A_SECOND)
+			log_info("%s: %u more lines like the last were dropped", server->name,
+				 server->log_lines - LINES_A_SECOND);
+		server->log_second = now.tv_sec;
+		server->log_lines = 0;
+	}
+	if (server->log_lines++ >= LINES_A_SECOND)
+		return;
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	log_info("%s: %s", server->name, text);
+}
 
 /* --- out --- */
 
@@ -43,8 +61,7 @@ static void remove_client(struct client *client)
 	struct facet_ivshmem_server *server = client->server;
 	unsigned int id = client->pub.id;
 
-	log_client("%s: client %u (process %d): %s", server->name, id, (int)client->pub.pid,
-		   client->doom);
+	log_client(server, "client %u (process %d): %s", id, (int)client->pub.pid, client->doom);
 	server->stats.left++;
 	server->stats.dropped += !client->doom_is_leave;
 	server->stats.clients--;
@@ -174,7 +191,7 @@ static int take_in(struct facet_ivshmem_server *server, int fd, const struct ucr
 	for (unsigned int other = 0; other < server->top; other++)
 		if (other != id && server->clients[other])
 			client_tell_arrival(server->clients[other], client);
-	log_client("%s: client %u: process %d of user %u", server->name, id, (int)who->pid,
+	log_client(server, "client %u: process %d of user %u", id, (int)who->pid,
 		   (unsigned int)who->uid);
 	return 0;
 }
@@ -202,7 +219,7 @@ static void welcome(struct facet_ivshmem_server *server, int fd)
 	if (!r)
 		return;
 	server->stats.refused++;
-	log_client("%s: process %d of user %u is refused: %s", server->name, (int)who.pid,
+	log_client(server, "process %d of user %u is refused: %s", (int)who.pid,
 		   (unsigned int)who.uid, why_refused(r));
 	close(fd);
 }
@@ -225,8 +242,7 @@ static void accept_some(struct facet_ivshmem_server *server)
 			close(fd);
 		server->reserve = fcntl(server->cfg.listen_fd, F_DUPFD_CLOEXEC, 3);
 		server->stats.refused++;
-		log_client("%s: a client is refused: no descriptor is left (LimitNOFILE=)",
-			   server->name);
+		log_client(server, "a client is refused: no descriptor is left (LimitNOFILE=)");
 	}
 }
 

@@ -53,8 +53,8 @@ static void open_device(struct device *device, const char *address, const char *
 	    !(status.flags & VFIO_GROUP_FLAGS_VIABLE) ||
 	    ioctl(group, VFIO_GROUP_SET_CONTAINER, &container) < 0)
 		fail("the group");
-	if (ioctl(container, VFIO_SET_IOMMU, VFIO_NOIOMMU_IOMMU) < 0)
-		fail("VFIO without an IOMMU");
+	if (ioctl(container, VFIO_SET_IOMMU, VFIO_TYPE1_IOMMU) < 0)
+		fail("the IOMMU");
 	device->fd = ioctl(group, VFIO_GROUP_GET_DEVICE_FD, address);
 	if (device->fd < 0)
 		fail(address);

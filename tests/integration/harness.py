@@ -100,11 +100,11 @@ class World:
         self._stack.callback(machine.close)
         return machine
 
-    def plain_guest(self, name, device, variant="guest", **options):
+    def plain_guest(self, name, device, variant="guest", append="", **options):
         """One without a GPU of any kind, not started yet."""
         machine = guest.Guest(load_image(variant), self.place / name,
                               [*device, "-display", "none"], kvm=self.kvm,
-                              append="facet.gpu=none", **options)
+                              append=f"facet.gpu=none {append}", **options)
         self._guests.append(machine)
         self._stack.callback(machine.close)
         return machine

@@ -221,16 +221,18 @@ def ivshmem_qtest(world):
 
 # --- a guest ------------------------------------------------------------------------------------
 
+# Stock kernels have no VFIO without an IOMMU, and nothing else brings MSI-X to a program.
+IOMMU = {"first": ["-device", "intel-iommu,intremap=off"], "append": "intel_iommu=on"}
 BIND = """\
 set -e
-modprobe vfio enable_unsafe_noiommu_mode=1
+modprobe vfio_iommu_type1 allow_unsafe_interrupts=1
 modprobe vfio-pci
 for device in /sys/bus/pci/devices/*; do
 	[ "$(cat $device/vendor):$(cat $device/device)" = 0x1af4:0x1110 ] || continue
 	echo vfio-pci >$device/driver_override
 	echo ${device##*/} >/sys/bus/pci/drivers_probe
 	group=$(readlink $device/iommu_group)
-	echo ${device##*/} noiommu-${group##*/}
+	echo ${device##*/} ${group##*/}
 done"""
 ROUNDS = 512  # of 1 MiB each way: 1 GiB
 
@@ -246,7 +248,7 @@ def ivshmem_guest(world):
                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         region.stack.callback(procs.end, host)
         assert host.stdout.readline() == "id=0\n"
-        machine = world.plain_guest("guest", region.server.qemu_args(), memory=512)
+        machine = world.plain_guest("guest", region.server.qemu_args(), memory=512, **IOMMU)
         machine.start().wait_ready()
         with world.check("stock vfio-pci takes the device"):
             address, group = machine.run(BIND).split()
@@ -260,6 +262,6 @@ def ivshmem_guest(world):
             assert words["position"] == "1" and int(words["size"]) == 64 << 20, words
             assert (words["sent"], words["received"]) == (mine["received"], mine["sent"])
             assert mine["sent"] != mine["received"] and 0 < int(mine["rings"]) <= ROUNDS, mine
-        with world.check("the kernel complains of nothing but the missing IOMMU"):
+        with world.check("the kernel complains of nothing"):
             log = machine.run("dmesg")
             assert "BUG:" not in log and "Call Trace" not in log, log[-2000:]
