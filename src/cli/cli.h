@@ -39,12 +39,13 @@ struct cli_verb {
 	const char *summary;
 	unsigned int min, max; /* arguments */
 	struct cli_option options[CLI_MAX_OPTIONS];
+	bool alone;                  /* does without facetd: a --socket is its own option */
 	int (*run)(struct cli *cli); /* an exit code */
 };
 
 extern const struct cli_verb cli_gpus, cli_create, cli_ls, cli_show, cli_rm, cli_screenshot,
 	cli_qemu_args, cli_restart, cli_set, cli_top, cli_version, cli_types, cli_stats, cli_policy,
-	cli_view;
+	cli_view, cli_ivshmem;
 
 /* --- arguments --- */
 

@@ -6,9 +6,9 @@
 #include "cli/cli.h"
 
 static const struct cli_verb *const verbs[] = {
-	&cli_gpus,  &cli_create,    &cli_ls,      &cli_show, &cli_rm,  &cli_screenshot,
-	&cli_view,  &cli_qemu_args, &cli_restart, &cli_set,  &cli_top, &cli_stats,
-	&cli_types, &cli_policy,    &cli_version, NULL,
+	&cli_gpus,  &cli_create,    &cli_ls,      &cli_show,    &cli_rm,      &cli_screenshot,
+	&cli_view,  &cli_qemu_args, &cli_restart, &cli_set,     &cli_top,     &cli_stats,
+	&cli_types, &cli_policy,    &cli_ivshmem, &cli_version, NULL,
 };
 
 static void print_help(void)
@@ -32,8 +32,9 @@ static void print_verb_help(const struct cli_verb *verb)
 			 o->meta && o->meta[0] != '[' ? " " : "", o->meta ? o->meta : "");
 		printf("  %-20s %s\n", left, o->help);
 	}
-	puts("  --socket PATH        facetd's socket\n"
-	     "  --json               print JSON");
+	if (!verb->alone)
+		puts("  --socket PATH        facetd's socket");
+	puts("  --json               print JSON");
 }
 
 static const struct cli_verb *find_verb(const char *name)
@@ -66,15 +67,13 @@ static const char **find_option(struct cli *cli, const char *name, size_t size,
 {
 	const struct cli_option *o = cli->verb ? cli->verb->options : NULL;
 
-	*ret_valued = ALWAYS;
-	if (size == 6 && strncmp(name, "socket", size) == 0)
-		return &cli->socket;
 	for (; o && o->name; o++) {
 		*ret_valued = !o->meta ? NEVER : o->meta[0] == '[' ? PERHAPS : ALWAYS;
 		if (strlen(o->name) == size && strncmp(o->name, name, size) == 0)
 			return &cli->values[o - cli->verb->options];
 	}
-	return NULL;
+	*ret_valued = ALWAYS;
+	return size == 6 && strncmp(name, "socket", size) == 0 ? &cli->socket : NULL;
 }
 
 /* Reads the option at argv[*i]. */
@@ -147,6 +146,8 @@ int main(int argc, char **argv)
 	if (cli.count < cli.verb->min)
 		return cli_wrong(&cli, "too few arguments: usage: facet %s %s", cli.verb->name,
 				 cli.verb->arguments);
+	if (cli.verb->alone)
+		return cli.verb->run(&cli);
 	/* If that fails the verb's first call says so: arguments are looked at before. */
 	facet_connect(cli.socket, &cli.conn);
 	if (!cli.conn)

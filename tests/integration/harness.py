@@ -112,6 +112,14 @@ class World:
         screen = Screen(self.place / name, path, **options)
         self._stack.callback(screen.stop)
         return screen
+    def plain_guest(self, name, device, variant="guest", append="", **options):
+        """One without a GPU of any kind, not started yet."""
+        machine = guest.Guest(load_image(variant), self.place / name,
+                              [*device, "-display", "none"], kvm=self.kvm,
+                              append=f"facet.gpu=none {append}", **options)
+        self._guests.append(machine)
+        self._stack.callback(machine.close)
+        return machine
 
 
 @functools.cache
