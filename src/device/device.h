@@ -19,6 +19,11 @@ struct facet_port {
 	struct facet_guest_memory *memory;
 	/* The configuration space changed. Thread: loop. Queues interrupt by facet_queue_push(). */
 	void (*config_changed)(struct facet_port *port);
+	/*
+	 * Features of a device that not every transport lets through: a device has them where they
+	 * are in here (QEMU's vhost-user-gpu masks blobs and typed contexts).
+	 */
+	uint64_t carries;
 	/* virtio->keep_size bytes that a successor will find should we die. NULL: none. */
 	void *keep;
 };
