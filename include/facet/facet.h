@@ -75,6 +75,8 @@ struct facet_create {
 	const char *eus;          /* execution units: "0-3,6" these, "2" that many */
 	uint32_t hang_ms;         /* GPU time of one job after which the vGPU is reset */
 	uint32_t flags;           /* enum facet_create_flags */
+	const char *kvmfr;        /* publish its outputs in this file; "": where facetd chooses */
+	const char *kvmfr_group;  /* that may read and write it */
 };
 
 enum facet_remove_flags {
@@ -158,6 +160,7 @@ struct facet_vgpu_info {
 	uint32_t restarts;
 	uint64_t created; /* seconds since 1970 */
 	uint64_t vram_bytes;
+	const char *kvmfr; /* the file where output 0 is published, or "" */
 };
 
 /* Counters; see Counters and Measured in io.facet(7) for when they begin anew. */

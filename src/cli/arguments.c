@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/units.h"
 #include "cli/cli.h"
@@ -111,6 +112,23 @@ int cli_hang(const struct cli *cli, uint32_t *ret_ms)
 	else if (value)
 		*ret_ms = (uint32_t)(seconds * 1000 + 0.5);
 	return 0;
+}
+
+bool cli_full_path(const struct cli *cli, const char *path, char buf[static 4096], const char **ret)
+{
+	char here[4096];
+
+	*ret = path;
+	if (!path[0] || path[0] == '/')
+		return true;
+	*ret = buf;
+	if (!getcwd(here, sizeof(here)))
+		cli_wrong(cli, "%s: the working directory: %s", path, strerror(errno));
+	else if (snprintf(buf, 4096, "%s/%s", here, path) >= 4096)
+		cli_wrong(cli, "%.40s...: the path is too long", path);
+	else
+		return true;
+	return false;
 }
 
 int cli_seconds(const struct cli *cli, const char *option, double *ret)

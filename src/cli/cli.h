@@ -19,7 +19,7 @@ enum {
 
 struct cli_option {
 	const char *name; /* without "--" */
-	const char *meta; /* "WxH", or NULL: no value */
+	const char *meta; /* "WxH"; "[=PATH]": a value may follow with "="; NULL: no value */
 	const char *help;
 };
 
@@ -43,7 +43,8 @@ struct cli_verb {
 };
 
 extern const struct cli_verb cli_gpus, cli_create, cli_ls, cli_show, cli_rm, cli_screenshot,
-	cli_qemu_args, cli_restart, cli_set, cli_top, cli_version, cli_types, cli_stats, cli_policy;
+	cli_qemu_args, cli_restart, cli_set, cli_top, cli_version, cli_types, cli_stats, cli_policy,
+	cli_view;
 
 /* --- arguments --- */
 
@@ -63,12 +64,24 @@ int cli_percent(const struct cli *cli, const char *option, uint32_t *ret_ppm);
 /* --hang: seconds, or "never", which is 0. */
 int cli_hang(const struct cli *cli, uint32_t *ret_ms);
 
+/*
+ * A path as facetd, which runs elsewhere, understands it. @path is given back if it is one already.
+ * False after saying why not.
+ */
+bool cli_full_path(const struct cli *cli, const char *path, char buf[static 4096],
+		   const char **ret);
+
 /* --- failures --- */
 
 /* The other end could not do it: says so, and gives the exit code for @error. */
 int cli_failed(const struct cli *cli, int error);
 /* The same for what failed here. */
 int cli_error(const struct cli *cli, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* --- pictures --- */
+
+/* What is published in the KVMFR file at @path, as PNG into @fd. An exit code. */
+int cli_picture(const struct cli *cli, const char *path, bool with_cursor, int fd);
 
 /* --- output --- */
 
@@ -106,6 +119,9 @@ void cli_format_share(char *ret, size_t size, const json_t *limits);
 /* Never NULL, never negative: "" and 0 for what is absent. */
 const char *cli_string(const json_t *object, const char *name);
 uint64_t cli_integer(const json_t *object, const char *name);
+
+/* Where `qemu-args --spice` has QEMU listen: beside the vGPU's own socket. */
+void cli_spice_socket(const json_t *vgpu, char *ret, size_t size);
 
 /* What `ls` and `top` show as guest: "qemu-system-x86_64:1234", or "-". */
 void cli_format_guest(char *ret, size_t size, const json_t *vgpu);

@@ -8,7 +8,7 @@ static int run(struct cli *cli)
 {
 	struct facet_create create = { .size = sizeof(create) };
 	uint32_t hang_ms = UINT32_MAX;
-	char *answer;
+	char path[4096], *answer;
 	json_t *vgpu;
 	int r;
 
@@ -31,6 +31,10 @@ static int run(struct cli *cli)
 	create.flags = (hang_ms == 0 ? FACET_CREATE_HANG_NEVER : 0) |
 		       (cli_value(cli, "eus-exclusive") ? FACET_CREATE_EUS_EXCLUSIVE : 0) |
 		       (cli_value(cli, "overcommit") ? FACET_CREATE_OVERCOMMIT : 0);
+	create.kvmfr = cli_value(cli, "kvmfr");
+	create.kvmfr_group = cli_value(cli, "kvmfr-group");
+	if (create.kvmfr && !cli_full_path(cli, create.kvmfr, path, &create.kvmfr))
+		return CLI_WRONG;
 	r = facet_create(cli->conn, &create, &answer);
 	if (r)
 		return cli_failed(cli, r);
@@ -65,6 +69,8 @@ const struct cli_verb cli_create = {
 		{ "eus", "LIST|N", "execution units: these (0-3,6), or that many (all)" },
 		{ "eus-exclusive", NULL, "no other vGPU runs on them" },
 		{ "hang", "S|never", "GPU time of one job after which it is reset (10)" },
+		{ "kvmfr", "[=PATH]", "publish its outputs in a file, for `facet view`" },
+		{ "kvmfr-group", "NAME", "a group that may watch, too" },
 		{ "overcommit", NULL, "promise memory that the GPU does not have" },
 	},
 	.run = run,

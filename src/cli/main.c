@@ -6,9 +6,9 @@
 #include "cli/cli.h"
 
 static const struct cli_verb *const verbs[] = {
-	&cli_gpus,       &cli_create,    &cli_ls,      &cli_show,    &cli_rm,
-	&cli_screenshot, &cli_qemu_args, &cli_restart, &cli_set,     &cli_top,
-	&cli_stats,      &cli_types,     &cli_policy,  &cli_version, NULL,
+	&cli_gpus,  &cli_create,    &cli_ls,      &cli_show, &cli_rm,  &cli_screenshot,
+	&cli_view,  &cli_qemu_args, &cli_restart, &cli_set,  &cli_top, &cli_stats,
+	&cli_types, &cli_policy,    &cli_version, NULL,
 };
 
 static void print_help(void)
@@ -28,8 +28,8 @@ static void print_verb_help(const struct cli_verb *verb)
 	printf("Usage: facet %s [OPTION]... %s\n%s. See facet(1).\n\n", verb->name, verb->arguments,
 	       verb->summary);
 	for (const struct cli_option *o = verb->options; o->name; o++) {
-		snprintf(left, sizeof(left), "--%s%s%s", o->name, o->meta ? " " : "",
-			 o->meta ? o->meta : "");
+		snprintf(left, sizeof(left), "--%s%s%s", o->name,
+			 o->meta && o->meta[0] != '[' ? " " : "", o->meta ? o->meta : "");
 		printf("  %-20s %s\n", left, o->help);
 	}
 	puts("  --socket PATH        facetd's socket\n"
@@ -57,16 +57,20 @@ static int unknown_option(const struct cli *cli, const char *text)
 	return cli_wrong(cli, "option %s: must be one of %s", text, known);
 }
 
+/* Does an option have a value? */
+enum valued { NEVER, PERHAPS, ALWAYS };
+
 /* Where the value of option @name, @size long, goes; NULL: there is no such option. */
-static const char **find_option(struct cli *cli, const char *name, size_t size, bool *ret_valued)
+static const char **find_option(struct cli *cli, const char *name, size_t size,
+				enum valued *ret_valued)
 {
 	const struct cli_option *o = cli->verb ? cli->verb->options : NULL;
 
-	*ret_valued = true;
+	*ret_valued = ALWAYS;
 	if (size == 6 && strncmp(name, "socket", size) == 0)
 		return &cli->socket;
 	for (; o && o->name; o++) {
-		*ret_valued = o->meta != NULL;
+		*ret_valued = !o->meta ? NEVER : o->meta[0] == '[' ? PERHAPS : ALWAYS;
 		if (strlen(o->name) == size && strncmp(o->name, name, size) == 0)
 			return &cli->values[o - cli->verb->options];
 	}
@@ -79,7 +83,7 @@ static int read_option(struct cli *cli, char **argv, int *i)
 	const char *text = argv[*i], *equals = strchr(text, '=');
 	size_t size = equals ? (size_t)(equals - text - 2) : strlen(text + 2);
 	const char **value;
-	bool valued;
+	enum valued valued;
 
 	if (strcmp(text, "--json") == 0) {
 		cli->json = true;
@@ -88,11 +92,11 @@ static int read_option(struct cli *cli, char **argv, int *i)
 	value = find_option(cli, text + 2, size, &valued);
 	if (!value)
 		return unknown_option(cli, text);
-	if (!valued && equals)
+	if (valued == NEVER && equals)
 		return cli_wrong(cli, "option %s: takes no value", text);
-	if (valued && !equals && !argv[*i + 1])
+	if (valued == ALWAYS && !equals && !argv[*i + 1])
 		return cli_wrong(cli, "option %s: a value must follow", text);
-	*value = !valued ? "" : equals ? equals + 1 : argv[++*i];
+	*value = equals ? equals + 1 : valued == ALWAYS ? argv[++*i] : "";
 	return 0;
 }
 

@@ -151,6 +151,13 @@ uint64_t cli_integer(const json_t *object, const char *name)
 	return number > 0 ? (uint64_t)number : 0;
 }
 
+void cli_spice_socket(const json_t *vgpu, char *ret, size_t size)
+{
+	const char *socket = cli_string(vgpu, "socket"), *slash = strrchr(socket, '/');
+
+	snprintf(ret, size, "%.*s/spice.sock", slash ? (int)(slash - socket) : 0, socket);
+}
+
 void cli_format_guest(char *ret, size_t size, const json_t *vgpu)
 {
 	const json_t *guest = json_object_get(vgpu, "guest");

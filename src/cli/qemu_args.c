@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* qemu_args.c - facet qemu-args NAME: what attaches a vGPU to a stock QEMU. */
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,7 +9,7 @@
 
 __attribute__((format(printf, 2, 3))) static void add(json_t *list, const char *fmt, ...)
 {
-	char text[512];
+	char text[PATH_MAX];
 	va_list args;
 
 	va_start(args, fmt);
@@ -30,11 +31,12 @@ static void quote(char *to, size_t size, const char *from)
 	to[n] = '\0';
 }
 
-static json_t *make(const json_t *vgpu, unsigned long long memory, bool with_memory)
+static json_t *make(const json_t *vgpu, unsigned long long memory, bool with_memory,
+		    const char *spice)
 {
 	const char *name = cli_string(vgpu, "name");
 	json_t *list = json_array();
-	char path[300];
+	char path[PATH_MAX], own[300];
 
 	quote(path, sizeof(path), cli_string(vgpu, "socket"));
 	/* The vGPU's process reads and writes the guest's memory: it has to be shared. */
@@ -54,6 +56,12 @@ static json_t *make(const json_t *vgpu, unsigned long long memory, bool with_mem
 	    "vhost-user-gpu-pci,id=facet-gpu-%s,chardev=facet-%s,max_outputs=%u,xres=%u,yres=%u",
 	    name, name, (unsigned int)cli_integer(vgpu, "outputs"),
 	    (unsigned int)cli_integer(vgpu, "width"), (unsigned int)cli_integer(vgpu, "height"));
+	if (!spice)
+		return list;
+	cli_spice_socket(vgpu, own, sizeof(own));
+	quote(path, sizeof(path), spice[0] ? spice : own);
+	add(list, "-spice");
+	add(list, "unix=on,addr=%s,disable-ticketing=on", path);
 	return list;
 }
 
@@ -76,7 +84,7 @@ static int run(struct cli *cli)
 	vgpu = cli_parse(cli, answer);
 	if (!vgpu)
 		return CLI_FAILED;
-	list = make(vgpu, bytes, !memory || strcmp(memory, "none") != 0);
+	list = make(vgpu, bytes, !memory || strcmp(memory, "none") != 0, cli_value(cli, "spice"));
 	json_decref(vgpu);
 	if (cli->json)
 		return cli_print_json(list);
@@ -91,6 +99,9 @@ const struct cli_verb cli_qemu_args = {
 	.summary = "Print the arguments that attach a vGPU to QEMU, one a line",
 	.min = 1,
 	.max = 1,
-	.options = { { "memory", "SIZE", "of the guest (2G); none: leave the memory to me" } },
+	.options = {
+		{ "memory", "SIZE", "of the guest (2G); none: leave the memory to me" },
+		{ "spice", "[=SOCKET]", "and a SPICE socket for the keys and mouse of `facet view`" },
+	},
 	.run = run,
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* screenshot.c - facet screenshot NAME FILE.png: what an output shows now. */
+/* screenshot.c - facet screenshot: what an output, or somebody in a KVMFR file, shows now. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -46,8 +46,12 @@ static int open_beside(const struct cli *cli, const char *file)
 
 static int shoot(struct cli *cli, unsigned int output, int cursor, int fd)
 {
-	int r = facet_screenshot(cli->conn, cli->arguments[0], output, cursor, fd);
+	const char *kvmfr = cli_value(cli, "kvmfr");
+	int r;
 
+	if (kvmfr)
+		return cli_picture(cli, kvmfr, cursor, fd);
+	r = facet_screenshot(cli->conn, cli->arguments[0], output, cursor, fd);
 	return r ? cli_failed(cli, r) : 0;
 }
 
@@ -90,10 +94,14 @@ static int to_file(struct cli *cli, unsigned int output, int cursor, const char 
 
 static int run(struct cli *cli)
 {
-	const char *file = cli->arguments[1];
+	const char *kvmfr = cli_value(cli, "kvmfr"), *file = cli->arguments[cli->count - 1];
 	int cursor = !cli_value(cli, "no-cursor"), r;
 	uint32_t output = 0;
 
+	if (kvmfr ? cli->count != 1 : cli->count != 2)
+		return cli_wrong(cli, "give NAME FILE.png, or --kvmfr FILE FILE.png");
+	if (kvmfr && cli_value(cli, "output"))
+		return cli_wrong(cli, "--output: each output has a KVMFR file of its own");
 	if (cli_number(cli, "output", 0, 15, &output))
 		return CLI_WRONG;
 	if (strcmp(file, "-") != 0) {
@@ -112,10 +120,11 @@ const struct cli_verb cli_screenshot = {
 	.name = "screenshot",
 	.arguments = "NAME FILE.png",
 	.summary = "Write what an output shows as PNG (- is standard output)",
-	.min = 2,
+	.min = 1,
 	.max = 2,
 	.options = {
 		{ "output", "K", "which: 0 is the first (0)" },
+		{ "kvmfr", "FILE", "not of a vGPU: what somebody publishes for Looking Glass there" },
 		{ "no-cursor", NULL, "without the mouse pointer" },
 	},
 	.run = run,

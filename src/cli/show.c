@@ -145,6 +145,8 @@ static struct libscols_table *make_table(const json_t *vgpu)
 			 (int)cli_integer(vgpu, "restarts"));
 	cli_pair(table, "socket", "%s", cli_string(vgpu, "socket"));
 	cli_pair(table, "log", "%s", cli_string(vgpu, "log"));
+	if (cli_string(vgpu, "kvmfr")[0])
+		cli_pair(table, "kvmfr", "%s", cli_string(vgpu, "kvmfr"));
 	if (json_is_object(json_object_get(vgpu, "limits")))
 		add_limits(table, json_object_get(vgpu, "limits"));
 	if (json_is_object(json_object_get(vgpu, "measured")))

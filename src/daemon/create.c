@@ -8,6 +8,7 @@
 #include "daemon/arbitration.h"
 #include "daemon/call.h"
 #include "daemon/gpus.h"
+#include "daemon/kvmfr.h"
 #include "daemon/types.h"
 
 static void append(char *list, size_t size, const char *name)
@@ -154,7 +155,8 @@ static bool read_config(struct facet_varlink_call *call, struct facetd *daemon,
 	record->created = time(NULL);
 	return choose_gpu(call, daemon, record) && choose_type(call, daemon, record, &type) &&
 	       choose_mechanism(call, type, record) && choose_screen(call, type, record) &&
-	       facetd_get_limits(call, &record->limits);
+	       facetd_get_limits(call, &record->limits) &&
+	       facetd_kvmfr_choose(call, daemon, record);
 }
 
 void facetd_method_create(struct facet_varlink_call *call, void *owner)
@@ -167,7 +169,8 @@ void facetd_method_create(struct facet_varlink_call *call, void *owner)
 		{ "weight", JSON_INTEGER },          { "cap_ppm", JSON_INTEGER },
 		{ "reservation_ppm", JSON_INTEGER }, { "eus", JSON_STRING },
 		{ "eus_exclusive", JSON_FALSE },     { "hang_ms", JSON_INTEGER },
-		{ "overcommit", JSON_FALSE },        { NULL },
+		{ "overcommit", JSON_FALSE },        { "kvmfr", JSON_STRING },
+		{ "kvmfr_group", JSON_STRING },      { NULL },
 	};
 	struct facetd_record record = { 0 };
 	struct facetd *daemon = owner;

@@ -183,7 +183,7 @@ json_t *facetd_describe(struct facetd_vgpu *vgpu, const json_t *answer)
 	facetd_rundir_path(&vgpu->daemon->dir, r->name, "log", log);
 	snprintf(reason, sizeof(reason), "%s%s", r->reason, consequence(r->reason, state, answer));
 	return json_pack("{s:s, s:s, s:s, s:i, s:i, s:i, s:I, s:s, s:s, s:i, s:I, s:o, s:s, s:s,"
-			 " s:o, s:o, s:s, s:b, s:o, s:o, s:o}",
+			 " s:o, s:o, s:s, s:b, s:o, s:o, s:o, s:s}",
 			 "name", r->name, "gpu", r->gpu, "mechanism", r->mechanism, "width",
 			 r->width, "height", r->height, "outputs", r->outputs, "vram_bytes",
 			 (json_int_t)r->limits.vram_bytes, "state", state, "reason", reason,
@@ -193,5 +193,5 @@ json_t *facetd_describe(struct facetd_vgpu *vgpu, const json_t *answer)
 			 status ? status : json_null(), "type", r->type, "overcommit",
 			 (int)r->limits.overcommit, "limits", describe_limits(&r->limits),
 			 "measured", describe_measured(vgpu), "enforcement",
-			 describe_enforcement(vgpu));
+			 describe_enforcement(vgpu), "kvmfr", r->kvmfr.path);
 }

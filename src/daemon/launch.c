@@ -12,12 +12,17 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/log.h"
 #include "daemon/arbitration.h"
+#include "daemon/kvmfr.h"
 #include "daemon/process.h"
 
+#define LOG_AREA "facetd"
+
 enum {
-	MAX_WORDS = 40,
-	OWN_FDS = 5, /* listen, control, share, doorbell, adopt; then what is held */
+	MAX_WORDS = 40 + 2 * FACETD_MAX_OUTPUTS,
+	/* listen, control, share, doorbell, kvmfr, adopt; then what is held */
+	OWN_FDS = 5 + FACETD_MAX_OUTPUTS,
 	FIRST_FD = 3,
 };
 
@@ -105,6 +110,21 @@ static int add_held(struct command *command, const struct facetd_held *held, int
 	return 0;
 }
 
+/* A vGPU that runs is worth more than being seen: only a new one fails for that. */
+static int add_kvmfr(struct command *command, struct facetd_vgpu *vgpu, int fds[FACETD_MAX_OUTPUTS],
+		     struct facet_error *err)
+{
+	int r = facetd_kvmfr_open(vgpu, fds, err);
+
+	if (r && vgpu->fresh)
+		return r;
+	if (r)
+		log_warn("%s: its screens are not published: %s", vgpu->record.name, err->text);
+	for (unsigned int i = 0; i < FACETD_MAX_OUTPUTS; i++)
+		add_fd(command, "--kvmfr-fd", fds[i]);
+	return 0;
+}
+
 static void describe(struct command *command, const struct facetd_vgpu *vgpu,
 		     const struct facetd_arbitration_exec *share)
 {
@@ -126,18 +146,18 @@ static void describe(struct command *command, const struct facetd_vgpu *vgpu,
 		add(command, "--eu-count", "%u", share->eu_count);
 }
 
-int facetd_launch(struct facetd_vgpu *vgpu, struct facet_error *err)
+static int launch(struct facetd_vgpu *vgpu, struct command *command, int kvmfr[FACETD_MAX_OUTPUTS],
+		  struct facet_error *err)
 {
-	facet_autofree struct command *command = calloc(1, sizeof(*command));
 	facet_autoclose int memfd = -1, log_fd = -1;
 	struct facetd_arbitration_exec share;
 	int r;
 
-	if (!command)
-		return facet_error_set(err, -ENOMEM, "%s: out of memory", vgpu->record.name);
 	facetd_arbitration_exec(vgpu, &share);
 	describe(command, vgpu, &share);
-	r = add_held(command, &vgpu->held, &memfd, err);
+	r = add_kvmfr(command, vgpu, kvmfr, err);
+	if (!r)
+		r = add_held(command, &vgpu->held, &memfd, err);
 	if (!r)
 		r = open_log(vgpu, &log_fd, err);
 	if (r)
@@ -151,4 +171,20 @@ int facetd_launch(struct facetd_vgpu *vgpu, struct facet_error *err)
 					.error_fd = log_fd,
 					.cores = share.pinned ? &share.cores : NULL },
 		&vgpu->record.pid, &vgpu->pidfd, err);
+}
+
+int facetd_launch(struct facetd_vgpu *vgpu, struct facet_error *err)
+{
+	facet_autofree struct command *command = calloc(1, sizeof(*command));
+	int kvmfr[FACETD_MAX_OUTPUTS];
+	int r;
+
+	if (!command)
+		return facet_error_set(err, -ENOMEM, "%s: out of memory", vgpu->record.name);
+	memset(kvmfr, -1, sizeof(kvmfr));
+	r = launch(vgpu, command, kvmfr, err);
+	for (unsigned int i = 0; i < FACETD_MAX_OUTPUTS; i++)
+		if (kvmfr[i] >= 0)
+			close(kvmfr[i]);
+	return r;
 }

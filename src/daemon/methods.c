@@ -12,7 +12,7 @@
 #include "daemon/types.h"
 #include "io.facet.varlink.h"
 
-enum { INTERFACE_VERSION = 2 }; /* counts what was added to the interface */
+enum { INTERFACE_VERSION = 3 }; /* counts what was added to the interface */
 
 static const struct facetd_parameter no_parameters[] = { { NULL } };
 static const struct facetd_parameter only_name[] = { { "name", JSON_STRING, true }, { NULL } };

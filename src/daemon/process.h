@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 
-enum { FACETD_SPAWN_MAX_FDS = 256 };
+enum { FACETD_SPAWN_MAX_FDS = 288 };
 
 struct facetd_spawn {
 	const char *program;

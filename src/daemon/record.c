@@ -20,17 +20,34 @@ static json_t *pack_limits(const struct facetd_record *r)
 			 "vram_bytes", (json_int_t)l->vram_bytes, "overcommit", l->overcommit);
 }
 
+static json_t *pack_kvmfr(const struct facetd_record *r)
+{
+	const struct facetd_kvmfr *k = &r->kvmfr;
+	json_t *files = json_array();
+
+	if (!k->path[0]) {
+		json_decref(files);
+		return json_null();
+	}
+	for (unsigned int i = 0; i < r->outputs && i < FACETD_MAX_OUTPUTS; i++)
+		json_array_append_new(files, json_pack("[I, I]", (json_int_t)k->files[i].device,
+						       (json_int_t)k->files[i].inode));
+	return json_pack("{s:s, s:I, s:o}", "path", k->path, "group",
+			 k->group == (gid_t)-1 ? (json_int_t)-1 : (json_int_t)k->group, "files",
+			 files);
+}
+
 int facetd_record_save(const struct facetd_rundir *dir, const struct facetd_record *r,
 		       struct facet_error *err)
 {
 	char path[PATH_MAX], fresh[PATH_MAX];
 	json_t *json = json_pack(
-		"{s:i, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:o, s:I, s:i, s:I, s:i, s:s}",
+		"{s:i, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:o, s:o, s:I, s:i, s:I, s:i, s:s}",
 		"version", FACETD_STATE_VERSION, "name", r->name, "gpu", r->gpu, "node", r->node,
 		"mechanism", r->mechanism, "type", r->type, "width", r->width, "height", r->height,
-		"outputs", r->outputs, "limits", pack_limits(r), "created", (json_int_t)r->created,
-		"pid", (int)r->pid, "start_time", (json_int_t)r->start_time, "restarts",
-		r->restarts, "reason", r->reason);
+		"outputs", r->outputs, "limits", pack_limits(r), "kvmfr", pack_kvmfr(r), "created",
+		(json_int_t)r->created, "pid", (int)r->pid, "start_time", (json_int_t)r->start_time,
+		"restarts", r->restarts, "reason", r->reason);
 	int code = 0;
 
 	facetd_rundir_path(dir, r->name, "vgpu.json", path);
@@ -114,6 +131,34 @@ static int read_limits(const json_t *json, const char *path, struct facetd_recor
 	return 0;
 }
 
+/* Absent before version 3. */
+static int read_kvmfr(const json_t *json, const char *path, struct facetd_record *r,
+		      struct facet_error *err)
+{
+	json_t *kvmfr = json_object_get(json, "kvmfr"), *files, *file;
+	struct facetd_kvmfr *k = &r->kvmfr;
+	json_int_t group, device, inode;
+	const char *text;
+	size_t i;
+
+	if (!kvmfr || json_is_null(kvmfr))
+		return 0;
+	if (json_unpack(kvmfr, "{s:s, s:I, s:o}", "path", &text, "group", &group, "files", &files) <
+		    0 ||
+	    text[0] != '/' || !copy(k->path, sizeof(k->path), text) ||
+	    !within(group, -1, UINT32_MAX) || json_array_size(files) > FACETD_MAX_OUTPUTS)
+		return facet_error_set(err, -EINVAL, "%s: kvmfr: no facetd wrote it so", path);
+	k->group = (gid_t)group;
+	json_array_foreach(files, i, file)
+	{
+		if (json_unpack(file, "[I, I]", &device, &inode) < 0)
+			return facet_error_set(err, -EINVAL, "%s: kvmfr: no facetd wrote it so",
+					       path);
+		k->files[i] = (struct facet_file_id){ (uint64_t)device, (uint64_t)inode };
+	}
+	return 0;
+}
+
 /* Version 1 knew of no limits but memory's; its vGPUs get what a new one has by default. */
 static int read_limits_1(const json_t *json, const char *path, struct facetd_record *r,
 			 struct facet_error *err)
@@ -147,7 +192,8 @@ static int read_any(const json_t *json, const char *path, const char *name, stru
 	code = read_common(json, path, name, r, err);
 	if (code)
 		return code;
-	return number == 1 ? read_limits_1(json, path, r, err) : read_limits(json, path, r, err);
+	code = number == 1 ? read_limits_1(json, path, r, err) : read_limits(json, path, r, err);
+	return code ? code : read_kvmfr(json, path, r, err);
 }
 
 int facetd_record_load(const struct facetd_rundir *dir, const char *name, struct facetd_record *ret,

@@ -8,11 +8,24 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "base/shared_file.h"
 #include "daemon/rundir.h"
 #include "daemon/vgpu_limits.h"
 
-/* Written with every record; a facetd refuses newer ones. 1 (facet 0.1.0 before limits) is read. */
-enum { FACETD_STATE_VERSION = 2 };
+/*
+ * Written with every record; a facetd refuses newer ones. 1 (facet 0.1.0 before limits) and 2
+ * (before screens were published) are read.
+ */
+enum { FACETD_STATE_VERSION = 3 };
+
+enum { FACETD_MAX_OUTPUTS = 16 };
+
+/* Where the outputs are published: PATH, PATH.1, PATH.2, ... */
+struct facetd_kvmfr {
+	char path[200];                                 /* "": they are not */
+	gid_t group;                                    /* (gid_t)-1: as is */
+	struct facet_file_id files[FACETD_MAX_OUTPUTS]; /* that were made there */
+};
 
 struct facetd_record {
 	char name[65];
@@ -22,6 +35,7 @@ struct facetd_record {
 	char type[65];      /* what it was made as, or "" */
 	unsigned int width, height, outputs;
 	struct facetd_limits limits;
+	struct facetd_kvmfr kvmfr;
 	int64_t created; /* seconds since 1970 */
 
 	pid_t pid; /* 0: none */

@@ -18,8 +18,9 @@
 
 #define LOG_AREA "facetd"
 
-static const char *const vgpu_files[] = { "vhost-user.sock", "control.sock", "vgpu.json",
-					  "vgpu.json.new",   "log",          NULL };
+static const char *const vgpu_files[] = {
+	"vhost-user.sock", "control.sock", "vgpu.json", "vgpu.json.new", "log", "spice.sock", NULL
+};
 
 bool facetd_name_valid(const char *name)
 {

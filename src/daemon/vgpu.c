@@ -15,6 +15,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "daemon/arbitration.h"
+#include "daemon/kvmfr.h"
 #include "daemon/launch.h"
 #include "daemon/monitor.h"
 #include "daemon/process.h"
@@ -87,6 +88,7 @@ void facetd_vgpu_forget(struct facetd_vgpu *vgpu)
 
 static void vanish(struct facetd_vgpu *vgpu, int error, const char *text)
 {
+	facetd_kvmfr_remove(vgpu);
 	facetd_rundir_remove(&vgpu->daemon->dir, vgpu->record.name);
 	settle(vgpu, error, text);
 	facetd_vgpu_forget(vgpu);

@@ -83,6 +83,7 @@ static const struct member vgpu_members[] = {
 	MEMBER(facet_vgpu_info, U32, restarts),
 	MEMBER(facet_vgpu_info, U64, created),
 	MEMBER(facet_vgpu_info, U64, vram_bytes),
+	MEMBER(facet_vgpu_info, TEXT, kvmfr),
 	{ NULL },
 };
 

@@ -29,7 +29,7 @@ enum {
 struct keeper {
 	pid_t worker;
 	int signals, messages;
-	const char *socket_path;
+	const char *const *made;
 	uint64_t kill_ms; /* when to lose patience; 0: not yet */
 	uint64_t budget, filled_ms, dropped;
 };
@@ -122,8 +122,8 @@ static void end_as(const struct keeper *keeper, int status)
 	int sig = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 	sigset_t set;
 
-	if (keeper->socket_path)
-		unlink(keeper->socket_path);
+	for (const char *const *file = keeper->made; *file; file++)
+		unlink(*file);
 	if (!sig)
 		_exit(WEXITSTATUS(status));
 	if (keeper->kill_ms)
@@ -241,7 +241,7 @@ static _Noreturn void become_keeper(struct keeper *keeper, const struct facet_sa
 
 int facet_keeper_split(struct facet_sandbox *box, struct facet_error *err)
 {
-	struct keeper keeper = { .socket_path = box->cfg->socket_path };
+	struct keeper keeper = { .made = box->cfg->made };
 	int ends[2];
 
 	unshare_pids(box);

@@ -80,7 +80,7 @@ static void close_others(const int *keep, size_t count)
 }
 
 struct kept {
-	int fds[8 + FACET_GUEST_MAX_REGIONS + 2 + 3 * FACET_HANDOVER_MAX_RINGS];
+	int fds[8 + FACET_MAX_OUTPUTS + FACET_GUEST_MAX_REGIONS + 2 + 3 * FACET_HANDOVER_MAX_RINGS];
 	size_t count;
 };
 
@@ -91,8 +91,16 @@ static void keep(void *owner, int *fd)
 	kept->fds[kept->count++] = *fd;
 }
 
+static int note_made(char *made[FACET_PUBLISH_MAX_MADE], const char *path, struct facet_error *err)
+{
+	while (*made)
+		made++;
+	*made = strdup(path);
+	return *made ? 0 : facet_error_set(err, -ENOMEM, "%s: out of memory", path);
+}
+
 static int open_all(const struct facet_vgpu_options *opts, struct facet_vgpu_fds *ret,
-		    struct facet_error *err)
+		    char *made[FACET_PUBLISH_MAX_MADE], struct facet_error *err)
 {
 	struct facet_vgpu_fds fds = {
 		.listen = opts->listen_fd,
@@ -104,8 +112,10 @@ static int open_all(const struct facet_vgpu_options *opts, struct facet_vgpu_fds
 	struct kept kept = { { opts->listen_fd, opts->fd, opts->control_fd, opts->share_fd,
 			       opts->doorbell_fd },
 			     5 };
-	int r = 0;
+	int r;
 
+	for (unsigned int i = 0; i < opts->kvmfr_fd_count; i++)
+		kept.fds[kept.count++] = opts->kvmfr_fds[i];
 	if (opts->adopt_fd >= 0)
 		fds.adopted = facet_handover_load(opts->adopt_fd, &fds.adopt);
 	if (fds.adopted)
@@ -117,8 +127,11 @@ static int open_all(const struct facet_vgpu_options *opts, struct facet_vgpu_fds
 			return facet_error_set(err, -errno, "--render-node %s: %s",
 					       opts->render_node, strerror(errno));
 	}
-	if (opts->socket_path)
+	r = facet_publish_open(opts, fds.kvmfr, made, err);
+	if (!r && opts->socket_path)
 		r = listen_at(opts->socket_path, &fds.listen, err);
+	if (!r && opts->socket_path)
+		r = note_made(made, opts->socket_path, err);
 	*ret = fds;
 	return r;
 }
@@ -135,27 +148,36 @@ static int serve_inside(const struct facet_vgpu_options *opts, struct facet_vgpu
 	return r;
 }
 
+/* Files that end with this program; the keeper, if there is one, sees to it. */
+static void forget(char *made[FACET_PUBLISH_MAX_MADE], bool kept)
+{
+	for (; *made; made++) {
+		if (!kept)
+			unlink(*made);
+		free(*made);
+	}
+}
+
 static int serve(const struct facet_vgpu_options *opts, struct facet_error *err)
 {
+	char *made[FACET_PUBLISH_MAX_MADE] = { NULL };
 	struct facet_sandbox_report report = { 0 };
 	struct facet_vgpu_fds fds;
-	int r = open_all(opts, &fds, err);
+	int r = open_all(opts, &fds, made, err);
 	const struct facet_sandbox_config box = {
 		.mode = opts->sandbox,
 		.render_node = opts->render_node,
 		.render_fd = fds.render,
 		.vram_bytes = opts->vram_bytes,
-		.socket_path = opts->socket_path,
+		.made = (const char *const *)made,
 		.with_threads = opts->share_fd >= 0,
 	};
 
-	if (r < 0)
-		return r;
-	r = facet_sandbox_enter(&box, &report, err);
+	if (!r)
+		r = facet_sandbox_enter(&box, &report, err);
 	if (!r)
 		r = serve_inside(opts, &fds, &report, err);
-	if (opts->socket_path && !report.kept)
-		unlink(opts->socket_path);
+	forget(made, report.kept);
 	return r;
 }
 

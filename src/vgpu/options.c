@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "base/checked.h"
-#include "display/display.h"
 #include "engine/engine.h"
 
 enum { MAX_EUS = 1024 };
@@ -32,12 +31,16 @@ const char facet_vgpu_usage[] =
 	"  --outputs N           screens, 1 to 16 (1)\n"
 	"  --vram SIZE           quota of memory for pictures: bytes, or with K, M, G (512M)\n"
 	"  --eu-count N          draw with N threads (without a GPU)\n"
+	"  --kvmfr PATH          publish the first screen in that file for Looking Glass, others "
+	"in\n"
+	"                        PATH.1, PATH.2, ...\n"
 	"How it runs:\n"
 	"  --name NAME           for messages\n"
 	"  --control-fd N        descriptor N listens for io.facet.vgpu calls\n"
 	"  --adopt-fd N          go on where a dead predecessor stopped; N describes it\n"
 	"  --share-fd N          obey the shares that facetd tells through the memory of N\n"
 	"  --doorbell-fd N       eventfd to tell facetd that there is work\n"
+	"  --kvmfr-fd N          as --kvmfr, in the file of descriptor N; once for each screen\n"
 	"  --sandbox MODE        auto: as far as this host lets it; strict: all or fail; off\n"
 	"Instead of running:\n"
 	"  --print-capabilities  say what this program can do, as JSON for libvirt\n"
@@ -60,6 +63,8 @@ enum option_id {
 	OPT_ADOPT_FD,
 	OPT_SHARE_FD,
 	OPT_DOORBELL_FD,
+	OPT_KVMFR,
+	OPT_KVMFR_FD,
 	OPT_SANDBOX,
 	OPT_PRINT_CAPABILITIES,
 	OPT_PROBE,
@@ -83,6 +88,8 @@ static const struct option long_options[] = {
 	{ "adopt-fd", required_argument, NULL, OPT_ADOPT_FD },
 	{ "share-fd", required_argument, NULL, OPT_SHARE_FD },
 	{ "doorbell-fd", required_argument, NULL, OPT_DOORBELL_FD },
+	{ "kvmfr", required_argument, NULL, OPT_KVMFR },
+	{ "kvmfr-fd", required_argument, NULL, OPT_KVMFR_FD },
 	{ "sandbox", required_argument, NULL, OPT_SANDBOX },
 	{ "print-capabilities", no_argument, NULL, OPT_PRINT_CAPABILITIES },
 	{ "probe", no_argument, NULL, OPT_PROBE },
@@ -120,6 +127,21 @@ static int parse_fd(const char *option, const char *text, int *ret, struct facet
 				       option, text);
 	*ret = (int)value;
 	return 0;
+}
+
+/* The first is of the first output. */
+static int parse_kvmfr_fd(const char *text, struct facet_vgpu_options *opts,
+			  struct facet_error *err)
+{
+	int r;
+
+	if (opts->kvmfr_fd_count == FACET_MAX_OUTPUTS)
+		return facet_error_set(err, -EINVAL, "--kvmfr-fd %s: at most %d can be given", text,
+				       FACET_MAX_OUTPUTS);
+	r = parse_fd("kvmfr-fd", text, &opts->kvmfr_fds[opts->kvmfr_fd_count], err);
+	if (!r)
+		opts->kvmfr_fd_count++;
+	return r;
 }
 
 static int parse_size(const char *text, struct facet_vgpu_options *opts, struct facet_error *err)
@@ -218,6 +240,11 @@ static int parse_one(int id, const char *arg, struct facet_vgpu_options *opts,
 		return parse_fd("share-fd", arg, &opts->share_fd, err);
 	case OPT_DOORBELL_FD:
 		return parse_fd("doorbell-fd", arg, &opts->doorbell_fd, err);
+	case OPT_KVMFR:
+		opts->kvmfr = arg;
+		return 0;
+	case OPT_KVMFR_FD:
+		return parse_kvmfr_fd(arg, opts, err);
 	case OPT_VIRGL:
 		if (opts->engine && strcmp(opts->engine, "virgl"))
 			return facet_error_set(err, -EINVAL,
@@ -292,6 +319,11 @@ static int check_together(const struct facet_vgpu_options *opts, struct facet_er
 		return facet_error_set(err, -EINVAL, "--adopt-fd: needs --listen-fd");
 	if (opts->doorbell_fd >= 0 && opts->share_fd < 0)
 		return facet_error_set(err, -EINVAL, "--doorbell-fd: needs --share-fd");
+	if (opts->kvmfr && opts->kvmfr_fd_count)
+		return facet_error_set(err, -EINVAL, "give one of --kvmfr and --kvmfr-fd");
+	if (opts->kvmfr_fd_count > opts->outputs)
+		return facet_error_set(err, -EINVAL, "--kvmfr-fd: given %u times for %u outputs",
+				       opts->kvmfr_fd_count, opts->outputs);
 	return 0;
 }
 
@@ -333,6 +365,7 @@ int facet_vgpu_options_parse(int argc, char **argv, struct facet_vgpu_options *r
 	};
 	int r;
 
+	memset(opts.kvmfr_fds, -1, sizeof(opts.kvmfr_fds));
 	if (opts.action == FACET_VGPU_RUN) {
 		r = parse_all(argc, argv, &opts, err);
 		if (!r)

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "display/display.h"
 #include "vgpu/sandbox.h"
 
 enum facet_vgpu_action {
@@ -26,6 +27,9 @@ struct facet_vgpu_options {
 	const char *render_node; /* NULL: the software renderer */
 	const char *engine;
 	int fd, listen_fd, control_fd, adopt_fd, share_fd, doorbell_fd; /* -1: none */
+	const char *kvmfr; /* where the first output's pictures are published; NULL: not */
+	int kvmfr_fds[FACET_MAX_OUTPUTS]; /* or there, by output; -1: not */
+	unsigned int kvmfr_fd_count;
 	uint32_t width, height; /* 0: whoever shows the picture decides */
 	unsigned int outputs;
 	uint64_t vram_bytes;

@@ -14,7 +14,7 @@
  *
  * The program splits in two. The keeper stays outside, sees no byte of a guest, and is what the
  * caller supervises: it passes signals in, relays messages out (so many a second, however chatty
- * a guest makes the renderer), ends as the worker ended, and removes the socket that was made.
+ * a guest makes the renderer), ends as the worker ended, and removes the files that were made.
  * The worker goes through the stages below, in this order, before its first thread starts:
  *
  *	user		not root: root becomes nobody
@@ -39,7 +39,7 @@ struct facet_sandbox_config {
 	const char *render_node; /* NULL: no GPU */
 	int render_fd;           /* open on it, or -1 */
 	uint64_t vram_bytes;     /* what guest pictures may take: the limit must leave it */
-	const char *socket_path; /* the keeper removes it in the end; NULL: none */
+	const char *const *made; /* files that the keeper removes in the end; ends with NULL */
 	bool with_threads;       /* somebody will want to know this process's threads */
 };
 
@@ -66,7 +66,7 @@ struct facet_sandbox_report {
 	pid_t pid;    /* of the worker, as the caller sees it */
 	int statm_fd; /* its /proc/self/statm, where /proc is gone; -1: none */
 	int task_fd;  /* its /proc/self/task, if it was asked for; -1: none */
-	bool kept;    /* there is a keeper, which removes the socket */
+	bool kept;    /* there is a keeper, which removes the files */
 	bool padded;  /* a sanitizer keeps what was freed: the process's size tells nothing */
 };
 

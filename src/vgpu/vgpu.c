@@ -126,6 +126,8 @@ int facet_vgpu_init(struct facet_vgpu *vgpu, const struct facet_vgpu_options *op
 	if (!r)
 		r = create_sched(vgpu, err);
 	if (!r)
+		r = facet_publish_start(vgpu, fds->kvmfr, err);
+	if (!r)
 		r = facet_capturer_create(vgpu->event, vgpu->sched, &vgpu->capturer, err);
 	if (!r)
 		r = create_transport(vgpu, fds, err);
@@ -138,6 +140,7 @@ void facet_vgpu_fini(struct facet_vgpu *vgpu)
 {
 	vgpu->errands.closed = true;
 	facet_varlink_server_destroy(vgpu->control);
+	facet_publish_stop(vgpu);
 	facet_transport_destroy(vgpu->transport);
 	pthread_mutex_unlock(&vgpu->errands.lock);
 	facet_sched_destroy(vgpu->sched);

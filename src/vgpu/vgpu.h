@@ -57,12 +57,17 @@ struct facet_vgpu {
 	struct facet_refresh refresh;
 	struct facet_capturer *capturer;
 	struct facet_varlink_server *control;
+	struct {
+		struct facet_sink *sink; /* the display's */
+		sd_event_source *source;
+	} published[FACET_MAX_OUTPUTS]; /* by output; NULL: not */
 };
 
 /* What was opened before the sandbox closed; each is taken. */
 struct facet_vgpu_fds {
 	int listen, connected, render, share, doorbell;
-	bool adopted; /* a predecessor's: */
+	int kvmfr[FACET_MAX_OUTPUTS]; /* by output; -1: not published */
+	bool adopted;                 /* a predecessor's: */
 	struct facet_handover adopt;
 };
 
@@ -70,6 +75,19 @@ int facet_vgpu_init(struct facet_vgpu *vgpu, const struct facet_vgpu_options *op
 		    const struct facet_sandbox_report *sandbox, struct facet_vgpu_fds *fds,
 		    struct facet_error *err);
 void facet_vgpu_fini(struct facet_vgpu *vgpu);
+
+/*
+ * Opens what --kvmfr and --kvmfr-fd name, before the sandbox closes. What had to be made is added
+ * to @made, behind what is there (also after a failure): names in memory of its own, up to NULL.
+ */
+enum { FACET_PUBLISH_MAX_MADE = FACET_MAX_OUTPUTS + 2 };
+int facet_publish_open(const struct facet_vgpu_options *opts, int ret_fds[FACET_MAX_OUTPUTS],
+		       char *made[FACET_PUBLISH_MAX_MADE], struct facet_error *err);
+/* Lets who maps the files watch; after the scheduler. Takes the descriptors. */
+int facet_publish_start(struct facet_vgpu *vgpu, int fds[FACET_MAX_OUTPUTS],
+			struct facet_error *err);
+/* The sinks themselves end with the display. */
+void facet_publish_stop(struct facet_vgpu *vgpu);
 
 /* Serves io.facet.vgpu on the control descriptor, if there is one. */
 int facet_control_create(struct facet_vgpu *vgpu, struct facet_error *err);
