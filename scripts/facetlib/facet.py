@@ -78,7 +78,7 @@ class Facet:
 
     def qemu_args(self, name):
         """The device's part of QEMU's command line; our guests bring their own memory."""
-        return shlex.split(self("qemu-args", name, "--memory", "none"))
+        return self("qemu-args", name, "--memory", "none").splitlines()
 
     def screenshot(self, name, output=0, *options):
         """What the guest's screen shows, as a Picture."""

@@ -86,6 +86,11 @@ static void start(struct vpci *vpci, struct vpci_queue *q)
 		vpci_fail(vpci, "a queue cannot be started");
 		return;
 	}
+	if (!facet_queue_reachable(q->queue)) {
+		vpci_fail(vpci, "its queues are in no memory that we share: QEMU needs a memory "
+				"backend with share=on (see facet qemu-args)");
+		return;
+	}
 	vpci_ring_kick(vpci, (unsigned int)(q - vpci->queues));
 }
 
