@@ -14,6 +14,7 @@ enum { MAX_SINKS = FACET_MAX_OUTPUTS + 4 };
 
 static const struct facet_sink_ops *const sink_kinds[] = {
 	&facet_vhost_user_gpu_sink,
+	&facet_kvmfr_sink,
 	&facet_png_sink,
 	&facet_null_sink,
 };
@@ -150,7 +151,7 @@ int facet_display_add_sink(struct facet_display *display, const struct facet_sin
 	if (!ops)
 		return facet_error_set(err, -EINVAL,
 				       "display: no sink is called \"%s\"; there are "
-				       "vhost-user-gpu, png and null",
+				       "vhost-user-gpu, kvmfr, png and null",
 				       cfg->type);
 	if (slot == MAX_SINKS)
 		return facet_error_set(

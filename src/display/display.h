@@ -115,7 +115,7 @@ void facet_display_move_cursor(struct facet_display *display, unsigned int outpu
 			       int32_t y, bool visible);
 
 struct facet_sink_config {
-	const char *type;    /* "vhost-user-gpu", "png", "null" */
+	const char *type;    /* "vhost-user-gpu", "kvmfr", "png", "null" */
 	int fd;              /* a socket or a file, as the sink needs; -1: none */
 	unsigned int output; /* which one a sink of one output shows */
 	const char *title;   /* the vGPU's name, for those who look at it; NULL: none */
@@ -125,9 +125,12 @@ struct facet_sink_config {
  * facet_display_add_sink() - let somebody watch.
  * @cfg: borrowed for the call; its fd is taken on success
  *
- * "vhost-user-gpu": a display socket that QEMU gave. "png": a regular file, which always holds the
- * newest picture of output 0 (tests, thumbnails: it costs an encoding a frame). "null": counts.
- * The sink is shown the current picture by the refresh that this call asks for. Thread: loop.
+ * "vhost-user-gpu": a display socket that QEMU gave. "kvmfr": a regular file, as long as it is to
+ * be (facet_kvmfr_size), or the node of Looking Glass's module, in which others find one output:
+ * frames, damage and the pointer. What stood in it is overwritten; it stays when the sink goes.
+ * "png": a regular file, which always holds the newest picture of output 0 (tests, thumbnails: it
+ * costs an encoding a frame). "null": counts. The sink is shown the current picture by the refresh
+ * that this call asks for. Thread: loop.
  */
 int facet_display_add_sink(struct facet_display *display, const struct facet_sink_config *cfg,
 			   struct facet_sink **ret, struct facet_error *err);

@@ -55,6 +55,7 @@ void facet_display_released(struct facet_display *display);
 void facet_display_answer(struct facet_display *display, unsigned int output,
 			  const struct facet_output *state);
 
-extern const struct facet_sink_ops facet_vhost_user_gpu_sink, facet_png_sink, facet_null_sink;
+extern const struct facet_sink_ops facet_vhost_user_gpu_sink, facet_kvmfr_sink, facet_png_sink,
+	facet_null_sink;
 
 #endif
