@@ -186,9 +186,9 @@ static void test_record_versions(void **state)
 	assert_int_equal(r.limits.share.cap_ppm, FACET_SHARE_ALL);
 	assert_int_equal(r.limits.hang_ms, FACETD_HANG_MS);
 	assert_true(r.limits.overcommit);
-	assert_int_equal(load(place, "{\"version\":3}", &r, &err), -EPROTONOSUPPORT);
-	assert_non_null(strstr(err.text, "version 3"));
-	assert_non_null(strstr(err.text, "up to 2"));
+	assert_int_equal(load(place, "{\"version\":4}", &r, &err), -EPROTONOSUPPORT);
+	assert_non_null(strstr(err.text, "version 4"));
+	assert_non_null(strstr(err.text, "up to 3"));
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
 		assert_int_equal(load(place, wrong[i], &r, &err), -EINVAL);
 	facetd_rundir_remove(&place->dir, "one");

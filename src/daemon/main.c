@@ -244,6 +244,7 @@ static int set_up_loop(struct facetd *daemon)
 	sigaddset(&signals, SIGINT);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a file that may not be so large is an error, not the end */
 	r = sd_event_new(&daemon->event);
 	if (r >= 0)
 		r = sd_event_add_signal(daemon->event, NULL, SIGTERM, NULL, NULL);

@@ -193,6 +193,7 @@ static void prepare(void)
 	 */
 	setenv("MESA_SHADER_CACHE_DISABLE", "true", 1);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);

@@ -10,12 +10,9 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/log.h"
 #include "base/shared_file.h"
 #include "vgpu/vgpu.h"
 #include "wire/kvmfr.h"
-
-#define LOG_AREA "kvmfr"
 
 /* The least a screen has room for: guests like this size, whatever they are offered first. */
 enum { LEAST_WIDTH = 1920, LEAST_HEIGHT = 1080 };
@@ -127,54 +124,21 @@ int facet_publish_open(const struct facet_vgpu_options *opts, int ret_fds[FACET_
 	return r;
 }
 
-static int on_sink(sd_event_source *source, int fd, uint32_t revents, void *owner)
-{
-	struct facet_sink *sink = owner;
-	int r = facet_sink_dispatch(sink);
-
-	/* A watcher's doing: the guest keeps its GPU. */
-	if (r < 0) {
-		log_warn("nothing is published any more: %s", strerror(-r));
-		sd_event_source_set_enabled(source, SD_EVENT_OFF);
-	}
-	return 0;
-}
-
-static int start_one(struct facet_vgpu *vgpu, unsigned int output, int *fd, struct facet_error *err)
-{
-	const struct facet_sink_config cfg = {
-		.type = "kvmfr",
-		.fd = *fd,
-		.output = output,
-		.title = vgpu->opts->name,
-	};
-	struct facet_sink *sink;
-	int r = facet_display_add_sink(vgpu->display, &cfg, &sink, err);
-
-	if (r < 0)
-		return r;
-	facet_steal_fd(fd);
-	vgpu->published[output].sink = sink;
-	if (facet_sink_fd(sink) < 0)
-		return 0;
-	r = sd_event_add_io(vgpu->event, &vgpu->published[output].source, facet_sink_fd(sink),
-			    EPOLLIN, on_sink, sink);
-	return r < 0 ? facet_error_set(err, r, "event loop: %s", strerror(-r)) : 0;
-}
-
 int facet_publish_start(struct facet_vgpu *vgpu, int fds[FACET_MAX_OUTPUTS],
 			struct facet_error *err)
 {
+	struct facet_sink *sink; /* the display's, to its end */
 	int r = 0;
 
-	for (unsigned int i = 0; i < FACET_MAX_OUTPUTS && !r; i++)
-		if (fds[i] >= 0)
-			r = start_one(vgpu, i, &fds[i], err);
-	return r;
-}
+	for (unsigned int i = 0; i < FACET_MAX_OUTPUTS && !r; i++) {
+		const struct facet_sink_config cfg = {
+			.type = "kvmfr",
+			.fd = fds[i],
+			.output = i,
+			.title = vgpu->opts->name,
+		};
 
-void facet_publish_stop(struct facet_vgpu *vgpu)
-{
-	for (unsigned int i = 0; i < FACET_MAX_OUTPUTS; i++)
-		vgpu->published[i].source = sd_event_source_unref(vgpu->published[i].source);
+		r = cfg.fd < 0 ? 0 : facet_display_add_sink(vgpu->display, &cfg, &sink, err);
+	}
+	return r;
 }

@@ -140,7 +140,6 @@ void facet_vgpu_fini(struct facet_vgpu *vgpu)
 {
 	vgpu->errands.closed = true;
 	facet_varlink_server_destroy(vgpu->control);
-	facet_publish_stop(vgpu);
 	facet_transport_destroy(vgpu->transport);
 	pthread_mutex_unlock(&vgpu->errands.lock);
 	facet_sched_destroy(vgpu->sched);

@@ -57,10 +57,6 @@ struct facet_vgpu {
 	struct facet_refresh refresh;
 	struct facet_capturer *capturer;
 	struct facet_varlink_server *control;
-	struct {
-		struct facet_sink *sink; /* the display's */
-		sd_event_source *source;
-	} published[FACET_MAX_OUTPUTS]; /* by output; NULL: not */
 };
 
 /* What was opened before the sandbox closed; each is taken. */
@@ -86,8 +82,6 @@ int facet_publish_open(const struct facet_vgpu_options *opts, int ret_fds[FACET_
 /* Lets who maps the files watch; after the scheduler. Takes the descriptors. */
 int facet_publish_start(struct facet_vgpu *vgpu, int fds[FACET_MAX_OUTPUTS],
 			struct facet_error *err);
-/* The sinks themselves end with the display. */
-void facet_publish_stop(struct facet_vgpu *vgpu);
 
 /* Serves io.facet.vgpu on the control descriptor, if there is one. */
 int facet_control_create(struct facet_vgpu *vgpu, struct facet_error *err);
