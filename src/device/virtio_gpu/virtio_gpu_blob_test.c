@@ -184,6 +184,24 @@ static void test_pages(void **state)
 	assert_int_equal(f->sched.used, 0);
 }
 
+static void test_cursor(void **state)
+{
+	struct fixture *f = *state;
+	struct create make = blob(1, 12288);
+	struct wire_gpu_update_cursor req = { HDR(UPDATE_CURSOR), .resource_id = le32_of(1) };
+
+	assert_int_equal(ASK(f, make), OK);
+	send_to(f, CURSOR, &req, sizeof(req), 0);
+	assert_int_equal(JOBS(f, CURSOR), 0); /* 64 x 64 pixels are more */
+	assert_int_equal(unref(f, 1), OK);
+	make = blob(1, 3 * 8192);
+	for (int i = 0; i < 3; i++)
+		make.entries[i].length = le32_of(8192);
+	assert_int_equal(ASK(f, make), OK);
+	send_to(f, CURSOR, &req, sizeof(req), 0);
+	assert_int_equal(JOBS(f, CURSOR), 1);
+}
+
 static void test_context_init(void **state)
 {
 	struct fixture *f = *state;
@@ -222,6 +240,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_create, testbed_set_up, testbed_tear_down),
 		cmocka_unit_test_setup_teardown(test_show, testbed_set_up, testbed_tear_down),
 		cmocka_unit_test_setup_teardown(test_pages, testbed_set_up, testbed_tear_down),
+		cmocka_unit_test_setup_teardown(test_cursor, testbed_set_up, testbed_tear_down),
 		cmocka_unit_test_setup_teardown(test_context_init, testbed_set_up,
 						testbed_tear_down),
 		cmocka_unit_test_setup_teardown(test_not_accepted, testbed_set_up,
