@@ -77,6 +77,7 @@ struct facet_create {
 	uint32_t flags;           /* enum facet_create_flags */
 	const char *kvmfr;        /* publish its outputs in this file; "": where facetd chooses */
 	const char *kvmfr_group;  /* that may read and write it */
+	const char *transport;    /* "vhost-user", "vfio-user" */
 };
 
 enum facet_remove_flags {
@@ -161,6 +162,7 @@ struct facet_vgpu_info {
 	uint64_t created; /* seconds since 1970 */
 	uint64_t vram_bytes;
 	const char *kvmfr; /* the file where output 0 is published, or "" */
+	const char *transport;
 };
 
 /* Counters; see Counters and Measured in io.facet(7) for when they begin anew. */

@@ -16,7 +16,9 @@ class FacetFailed(Exception):
 class Facet:
     """Everything below `place`: sockets, logs, pictures. stop() leaves nothing running."""
 
-    def __init__(self, prefix, place, env=None):
+    def __init__(self, prefix, place, env=None, create_options=()):
+        """`create_options` go with every `facet create`."""
+        self.create_options = create_options
         self.bin = pathlib.Path(prefix) / "bin"
         self.place = pathlib.Path(place)
         self.runtime = self.place / "run"
@@ -66,7 +68,7 @@ class Facet:
     # --- vGPUs ------------------------------------------------------------------------------
 
     def create(self, name, *options):
-        self("create", name, *options)
+        self("create", name, *self.create_options, *options)
         self._pids[name] = self.pid(name)
         return name
 
@@ -78,7 +80,7 @@ class Facet:
 
     def qemu_args(self, name):
         """The device's part of QEMU's command line; our guests bring their own memory."""
-        return shlex.split(self("qemu-args", name, "--memory", "none"))
+        return self("qemu-args", name, "--memory", "none").splitlines()
 
     def screenshot(self, name, output=0, *options):
         """What the guest's screen shows, as a Picture."""

@@ -60,6 +60,11 @@ class Guest:
         self._console = self.process = self._qmp = self.started = None
         self._next = 0
 
+    def without_device(self, device, instead):
+        """Boots without these arguments; they come later, by QMP."""
+        at = next(i for i in range(len(self._argv)) if self._argv[i:i + len(device)] == device)
+        self._argv[at:at + len(device)] = instead
+
     # --- life -------------------------------------------------------------------------------
 
     def start(self):

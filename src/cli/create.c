@@ -31,6 +31,7 @@ static int run(struct cli *cli)
 	create.flags = (hang_ms == 0 ? FACET_CREATE_HANG_NEVER : 0) |
 		       (cli_value(cli, "eus-exclusive") ? FACET_CREATE_EUS_EXCLUSIVE : 0) |
 		       (cli_value(cli, "overcommit") ? FACET_CREATE_OVERCOMMIT : 0);
+	create.transport = cli_value(cli, "transport");
 	create.kvmfr = cli_value(cli, "kvmfr");
 	create.kvmfr_group = cli_value(cli, "kvmfr-group");
 	if (create.kvmfr && !cli_full_path(cli, create.kvmfr, path, &create.kvmfr))
@@ -59,6 +60,7 @@ const struct cli_verb cli_create = {
 	.options = {
 		{ "gpu", "GPU", "where its work runs (see `facet gpus`; default: the first)" },
 		{ "mechanism", "NAME", "virgl (OpenGL) or 2d" },
+		{ "transport", "NAME", "vhost-user, or vfio-user: a whole PCI device (vhost-user)" },
 		{ "size", "WxH", "of the first output (1280x800)" },
 		{ "outputs", "N", "1 to 16 (1)" },
 		{ "type", "TYPE", "what it is made as (see `facet types`); options add to it" },

@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
@@ -18,6 +19,11 @@ __attribute__((format(printf, 2, 3))) static void add(json_t *list, const char *
 	json_array_append_new(list, json_string(text));
 }
 
+static bool is_vfio_user(const json_t *vgpu)
+{
+	return strcmp(cli_string(vgpu, "transport"), "vfio-user") == 0;
+}
+
 /* QEMU ends a value at a comma unless it is doubled. */
 static void quote(char *to, size_t size, const char *from)
 {
@@ -31,24 +37,24 @@ static void quote(char *to, size_t size, const char *from)
 	to[n] = '\0';
 }
 
-static json_t *make(const json_t *vgpu, unsigned long long memory, bool with_memory,
-		    const char *spice)
+/* The vGPU's process reads and writes the guest's memory: it has to be shared. */
+static void add_memory(json_t *list, unsigned long long memory)
+{
+	add(list, "-m");
+	add(list, "%lluM", memory >> 20);
+	add(list, "-object");
+	add(list, "memory-backend-memfd,id=facet-memory,size=%lluM,share=on", memory >> 20);
+	add(list, "-machine");
+	add(list, "memory-backend=facet-memory");
+}
+
+/* Ids of QEMU begin with a letter. */
+static void add_vhost_user(json_t *list, const json_t *vgpu)
 {
 	const char *name = cli_string(vgpu, "name");
-	json_t *list = json_array();
-	char path[PATH_MAX], own[300];
+	char path[PATH_MAX];
 
 	quote(path, sizeof(path), cli_string(vgpu, "socket"));
-	/* The vGPU's process reads and writes the guest's memory: it has to be shared. */
-	if (with_memory) {
-		add(list, "-m");
-		add(list, "%lluM", memory >> 20);
-		add(list, "-object");
-		add(list, "memory-backend-memfd,id=facet-memory,size=%lluM,share=on", memory >> 20);
-		add(list, "-machine");
-		add(list, "memory-backend=facet-memory");
-	}
-	/* Ids of QEMU begin with a letter. */
 	add(list, "-chardev");
 	add(list, "socket,id=facet-%s,path=%s", name, path);
 	add(list, "-device");
@@ -56,6 +62,36 @@ static json_t *make(const json_t *vgpu, unsigned long long memory, bool with_mem
 	    "vhost-user-gpu-pci,id=facet-gpu-%s,chardev=facet-%s,max_outputs=%u,xres=%u,yres=%u",
 	    name, name, (unsigned int)cli_integer(vgpu, "outputs"),
 	    (unsigned int)cli_integer(vgpu, "width"), (unsigned int)cli_integer(vgpu, "height"));
+}
+
+/* A socket's address can be given as JSON only; without spaces, for it goes through a shell. */
+static void add_vfio_user(json_t *list, const json_t *vgpu)
+{
+	char id[80];
+	json_t *device;
+	char *text;
+
+	snprintf(id, sizeof(id), "facet-gpu-%s", cli_string(vgpu, "name"));
+	device = json_pack("{s:s, s:s, s:{s:s, s:s}}", "driver", "vfio-user-pci", "id", id,
+			   "socket", "type", "unix", "path", cli_string(vgpu, "socket"));
+	text = json_dumps(device, JSON_COMPACT);
+	add(list, "-device");
+	add(list, "%s", text ? text : "");
+	free(text);
+	json_decref(device);
+}
+
+static json_t *for_qemu(const json_t *vgpu, unsigned long long memory, const char *spice)
+{
+	char path[PATH_MAX], own[300];
+	json_t *list = json_array();
+
+	if (memory)
+		add_memory(list, memory);
+	if (is_vfio_user(vgpu))
+		add_vfio_user(list, vgpu);
+	else
+		add_vhost_user(list, vgpu);
 	if (!spice)
 		return list;
 	cli_spice_socket(vgpu, own, sizeof(own));
@@ -65,9 +101,59 @@ static json_t *make(const json_t *vgpu, unsigned long long memory, bool with_mem
 	return list;
 }
 
+static json_t *for_cloud_hypervisor(const json_t *vgpu, unsigned long long memory)
+{
+	json_t *list = json_array();
+
+	if (memory) {
+		add(list, "--memory");
+		add(list, "size=%lluM,shared=on", memory >> 20);
+	}
+	add(list, "--user-device");
+	add(list, "socket=%s,id=facet-gpu-%s", cli_string(vgpu, "socket"),
+	    cli_string(vgpu, "name"));
+	return list;
+}
+
+/* Older ones say no more than that they know no such device. */
+static void warn_of_old_qemu(struct cli *cli)
+{
+	FILE *answer = popen("qemu-system-x86_64 --version 2>/dev/null", "re");
+	unsigned int major, minor;
+
+	if (!answer)
+		return;
+	if (fscanf(answer, "QEMU emulator version %u.%u", &major, &minor) == 2 &&
+	    (major < 10 || (major == 10 && minor < 1)))
+		cli_error(cli,
+			  "note: vfio-user-pci needs QEMU 10.1, and qemu-system-x86_64 here is "
+			  "%u.%u",
+			  major, minor);
+	pclose(answer);
+}
+
+/* NULL: the virtual machine monitor has no way to attach it; that was said. */
+static json_t *make(struct cli *cli, const json_t *vgpu, unsigned long long memory)
+{
+	const char *vmm = cli_value(cli, "vmm");
+
+	if (vmm && strcmp(vmm, "cloud-hypervisor") == 0) {
+		if (is_vfio_user(vgpu))
+			return for_cloud_hypervisor(vgpu, memory);
+		cli_error(cli,
+			  "cloud-hypervisor attaches vGPUs of `facet create --transport vfio-user` "
+			  "only, and %s has vhost-user",
+			  cli_string(vgpu, "name"));
+		return NULL;
+	}
+	if (is_vfio_user(vgpu))
+		warn_of_old_qemu(cli);
+	return for_qemu(vgpu, memory, cli_value(cli, "spice"));
+}
+
 static int run(struct cli *cli)
 {
-	const char *memory = cli_value(cli, "memory");
+	const char *memory = cli_value(cli, "memory"), *vmm = cli_value(cli, "vmm");
 	uint64_t bytes = 2ULL << 30;
 	json_t *vgpu, *list, *item;
 	char *answer;
@@ -76,6 +162,8 @@ static int run(struct cli *cli)
 
 	if (memory && strcmp(memory, "none") != 0 && cli_bytes(cli, "memory", &bytes))
 		return CLI_WRONG;
+	if (vmm && strcmp(vmm, "qemu") != 0 && strcmp(vmm, "cloud-hypervisor") != 0)
+		return cli_wrong(cli, "--vmm %s: must be qemu or cloud-hypervisor", vmm);
 	if (bytes & ((1 << 20) - 1))
 		return cli_wrong(cli, "--memory %s: must be whole megabytes", memory);
 	r = facet_show(cli->conn, cli->arguments[0], &answer);
@@ -84,8 +172,10 @@ static int run(struct cli *cli)
 	vgpu = cli_parse(cli, answer);
 	if (!vgpu)
 		return CLI_FAILED;
-	list = make(vgpu, bytes, !memory || strcmp(memory, "none") != 0, cli_value(cli, "spice"));
+	list = make(cli, vgpu, memory && strcmp(memory, "none") == 0 ? 0 : bytes);
 	json_decref(vgpu);
+	if (!list)
+		return CLI_WRONG;
 	if (cli->json)
 		return cli_print_json(list);
 	json_array_foreach(list, i, item) puts(json_string_value(item));
@@ -101,6 +191,7 @@ const struct cli_verb cli_qemu_args = {
 	.max = 1,
 	.options = {
 		{ "memory", "SIZE", "of the guest (2G); none: leave the memory to me" },
+		{ "vmm", "NAME", "for whom: qemu, or cloud-hypervisor (qemu)" },
 		{ "spice", "[=SOCKET]", "and a SPICE socket for the keys and mouse of `facet view`" },
 	},
 	.run = run,

@@ -143,6 +143,7 @@ static struct libscols_table *make_table(const json_t *vgpu)
 	if (cli_integer(vgpu, "pid"))
 		cli_pair(table, "process", "%d, restarted %d times", (int)cli_integer(vgpu, "pid"),
 			 (int)cli_integer(vgpu, "restarts"));
+	cli_pair(table, "transport", "%s", cli_string(vgpu, "transport"));
 	cli_pair(table, "socket", "%s", cli_string(vgpu, "socket"));
 	cli_pair(table, "log", "%s", cli_string(vgpu, "log"));
 	if (cli_string(vgpu, "kvmfr")[0])

@@ -85,6 +85,21 @@ static bool choose_mechanism(struct facet_varlink_call *call, const struct facet
 	return false;
 }
 
+static bool choose_transport(struct facet_varlink_call *call, struct facetd_record *record)
+{
+	const char *wanted = facetd_get_string(call, "transport");
+
+	if (!wanted)
+		wanted = "vhost-user";
+	if (!facetd_transport_known(wanted)) {
+		facetd_fail_argument(call, "transport",
+				     "transport %.80s: must be vhost-user or vfio-user", wanted);
+		return false;
+	}
+	strcpy(record->transport, wanted);
+	return true;
+}
+
 static bool choose_type(struct facet_varlink_call *call, struct facetd *daemon,
 			struct facetd_record *record, const struct facetd_type **ret)
 {
@@ -154,23 +169,33 @@ static bool read_config(struct facet_varlink_call *call, struct facetd *daemon,
 	strcpy(record->name, name);
 	record->created = time(NULL);
 	return choose_gpu(call, daemon, record) && choose_type(call, daemon, record, &type) &&
-	       choose_mechanism(call, type, record) && choose_screen(call, type, record) &&
-	       facetd_get_limits(call, &record->limits) &&
+	       choose_mechanism(call, type, record) && choose_transport(call, record) &&
+	       choose_screen(call, type, record) && facetd_get_limits(call, &record->limits) &&
 	       facetd_kvmfr_choose(call, daemon, record);
 }
 
 void facetd_method_create(struct facet_varlink_call *call, void *owner)
 {
 	static const struct facetd_parameter known[] = {
-		{ "name", JSON_STRING, true },       { "gpu", JSON_STRING },
-		{ "mechanism", JSON_STRING },        { "width", JSON_INTEGER },
-		{ "height", JSON_INTEGER },          { "outputs", JSON_INTEGER },
-		{ "vram_bytes", JSON_INTEGER },      { "type", JSON_STRING },
-		{ "weight", JSON_INTEGER },          { "cap_ppm", JSON_INTEGER },
-		{ "reservation_ppm", JSON_INTEGER }, { "eus", JSON_STRING },
-		{ "eus_exclusive", JSON_FALSE },     { "hang_ms", JSON_INTEGER },
-		{ "overcommit", JSON_FALSE },        { "kvmfr", JSON_STRING },
-		{ "kvmfr_group", JSON_STRING },      { NULL },
+		{ "name", JSON_STRING, true },
+		{ "gpu", JSON_STRING },
+		{ "mechanism", JSON_STRING },
+		{ "width", JSON_INTEGER },
+		{ "height", JSON_INTEGER },
+		{ "outputs", JSON_INTEGER },
+		{ "vram_bytes", JSON_INTEGER },
+		{ "type", JSON_STRING },
+		{ "weight", JSON_INTEGER },
+		{ "cap_ppm", JSON_INTEGER },
+		{ "reservation_ppm", JSON_INTEGER },
+		{ "eus", JSON_STRING },
+		{ "eus_exclusive", JSON_FALSE },
+		{ "hang_ms", JSON_INTEGER },
+		{ "overcommit", JSON_FALSE },
+		{ "kvmfr", JSON_STRING },
+		{ "kvmfr_group", JSON_STRING },
+		{ "transport", JSON_STRING },
+		{ NULL },
 	};
 	struct facetd_record record = { 0 };
 	struct facetd *daemon = owner;

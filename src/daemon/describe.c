@@ -46,7 +46,7 @@ json_t *facetd_describe_gpu(struct facetd *daemon, const struct facetd_gpu *gpu,
 
 static json_t *describe_guest(const struct facetd_vgpu *vgpu)
 {
-	int fd = facetd_held_fd(&vgpu->held, "vhost-user");
+	int fd = facetd_held_front(&vgpu->held);
 	struct ucred peer = { 0 };
 	socklen_t size = sizeof(peer);
 	char command[64];
@@ -177,21 +177,22 @@ json_t *facetd_describe(struct facetd_vgpu *vgpu, const json_t *answer)
 	json_t *status = answer ? facetd_describe_status(answer) : NULL;
 	const char *state = state_of(vgpu, status);
 	char reason[sizeof(r->reason) + 40];
-	char socket[PATH_MAX], log[PATH_MAX];
+	char socket[PATH_MAX], log[PATH_MAX], file[32];
 
-	facetd_rundir_path(&vgpu->daemon->dir, r->name, "vhost-user.sock", socket);
+	facetd_record_socket(r, file);
+	facetd_rundir_path(&vgpu->daemon->dir, r->name, file, socket);
 	facetd_rundir_path(&vgpu->daemon->dir, r->name, "log", log);
 	snprintf(reason, sizeof(reason), "%s%s", r->reason, consequence(r->reason, state, answer));
-	return json_pack("{s:s, s:s, s:s, s:i, s:i, s:i, s:I, s:s, s:s, s:i, s:I, s:o, s:s, s:s,"
-			 " s:o, s:o, s:s, s:b, s:o, s:o, s:o, s:s}",
-			 "name", r->name, "gpu", r->gpu, "mechanism", r->mechanism, "width",
-			 r->width, "height", r->height, "outputs", r->outputs, "vram_bytes",
-			 (json_int_t)r->limits.vram_bytes, "state", state, "reason", reason,
-			 "restarts", r->restarts, "created", (json_int_t)r->created, "pid",
-			 vgpu->pidfd >= 0 ? json_integer(r->pid) : json_null(), "socket", socket,
-			 "log", log, "guest", describe_guest(vgpu), "status",
-			 status ? status : json_null(), "type", r->type, "overcommit",
-			 (int)r->limits.overcommit, "limits", describe_limits(&r->limits),
-			 "measured", describe_measured(vgpu), "enforcement",
-			 describe_enforcement(vgpu), "kvmfr", r->kvmfr.path);
+	return json_pack(
+		"{s:s, s:s, s:s, s:i, s:i, s:i, s:I, s:s, s:s, s:i, s:I, s:o, s:s, s:s,"
+		" s:o, s:o, s:s, s:b, s:o, s:o, s:o, s:s, s:s}",
+		"name", r->name, "gpu", r->gpu, "mechanism", r->mechanism, "width", r->width,
+		"height", r->height, "outputs", r->outputs, "vram_bytes",
+		(json_int_t)r->limits.vram_bytes, "state", state, "reason", reason, "restarts",
+		r->restarts, "created", (json_int_t)r->created, "pid",
+		vgpu->pidfd >= 0 ? json_integer(r->pid) : json_null(), "socket", socket, "log", log,
+		"guest", describe_guest(vgpu), "status", status ? status : json_null(), "type",
+		r->type, "overcommit", (int)r->limits.overcommit, "limits",
+		describe_limits(&r->limits), "measured", describe_measured(vgpu), "enforcement",
+		describe_enforcement(vgpu), "kvmfr", r->kvmfr.path, "transport", r->transport);
 }

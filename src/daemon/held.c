@@ -33,10 +33,28 @@ int facetd_held_fd(const struct facetd_held *held, const char *name)
 	return -1;
 }
 
+int facetd_held_front(const struct facetd_held *held)
+{
+	int fd = facetd_held_fd(held, "vhost-user");
+
+	return fd >= 0 ? fd : facetd_held_fd(held, "vfio-user");
+}
+
+/*
+ * No successor can go on with what QEMU had mapped and registered by vfio-user; so it is to learn
+ * of the death at once, though we hold the socket.
+ */
+bool facetd_held_hang_up(const struct facetd_held *held)
+{
+	int fd = facetd_held_fd(held, "vfio-user");
+
+	return fd >= 0 && facetd_held_in_use(held) && shutdown(fd, SHUT_RDWR) == 0;
+}
+
 /* A socket tells at once; of other files poll() may ask somebody who does not answer. */
 bool facetd_held_in_use(const struct facetd_held *held)
 {
-	struct pollfd p = { .fd = facetd_held_fd(held, "vhost-user") };
+	struct pollfd p = { .fd = facetd_held_front(held) };
 	int type;
 
 	return p.fd >= 0 &&

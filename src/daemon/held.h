@@ -36,6 +36,12 @@ int facetd_held_take(struct facetd_held *held, const json_t *parameters,
 /* Borrowed; -1: none of that name. */
 int facetd_held_fd(const struct facetd_held *held, const char *name);
 
+/* The connection to QEMU. Borrowed; -1: none. */
+int facetd_held_front(const struct facetd_held *held);
+
+/* The process is dead: ends a connection that nobody can take over. True: there was one. */
+bool facetd_held_hang_up(const struct facetd_held *held);
+
 /* Does a virtual machine hold the other end? */
 bool facetd_held_in_use(const struct facetd_held *held);
 

@@ -38,11 +38,13 @@ struct command {
 int facetd_launch_sockets(struct facetd_vgpu *vgpu, struct facet_error *err)
 {
 	struct facetd_rundir *dir = &vgpu->daemon->dir;
+	char file[32];
 	int r = 0;
 
+	facetd_record_socket(&vgpu->record, file);
 	if (vgpu->listen_fd < 0)
-		r = facetd_rundir_listen(dir, vgpu->record.name, "vhost-user.sock",
-					 dir->shared ? 0660 : 0600, &vgpu->listen_fd, err);
+		r = facetd_rundir_listen(dir, vgpu->record.name, file, dir->shared ? 0660 : 0600,
+					 &vgpu->listen_fd, err);
 	if (!r && vgpu->control_fd < 0)
 		r = facetd_rundir_listen(dir, vgpu->record.name, "control.sock", 0600,
 					 &vgpu->control_fd, err);
@@ -134,6 +136,7 @@ static void describe(struct command *command, const struct facetd_vgpu *vgpu,
 	add(command, "--name", "%s", record->name);
 	add_fd(command, "--listen-fd", vgpu->listen_fd);
 	add_fd(command, "--control-fd", vgpu->control_fd);
+	add(command, "--transport", "%s", record->transport);
 	add(command, "--engine", "%s", record->mechanism);
 	add(command, "--size", "%ux%u", record->width, record->height);
 	add(command, "--outputs", "%u", record->outputs);

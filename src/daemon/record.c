@@ -37,17 +37,29 @@ static json_t *pack_kvmfr(const struct facetd_record *r)
 			 files);
 }
 
+bool facetd_transport_known(const char *name)
+{
+	return strcmp(name, "vhost-user") == 0 || strcmp(name, "vfio-user") == 0;
+}
+
+void facetd_record_socket(const struct facetd_record *r, char ret[32])
+{
+	snprintf(ret, 32, "%s.sock", r->transport);
+}
+
 int facetd_record_save(const struct facetd_rundir *dir, const struct facetd_record *r,
 		       struct facet_error *err)
 {
 	char path[PATH_MAX], fresh[PATH_MAX];
 	json_t *json = json_pack(
-		"{s:i, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:o, s:o, s:I, s:i, s:I, s:i, s:s}",
+		"{s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:o, s:o, s:I, s:i, s:I, s:i, "
+		"s:s}",
 		"version", FACETD_STATE_VERSION, "name", r->name, "gpu", r->gpu, "node", r->node,
-		"mechanism", r->mechanism, "type", r->type, "width", r->width, "height", r->height,
-		"outputs", r->outputs, "limits", pack_limits(r), "kvmfr", pack_kvmfr(r), "created",
-		(json_int_t)r->created, "pid", (int)r->pid, "start_time", (json_int_t)r->start_time,
-		"restarts", r->restarts, "reason", r->reason);
+		"mechanism", r->mechanism, "type", r->type, "transport", r->transport, "width",
+		r->width, "height", r->height, "outputs", r->outputs, "limits", pack_limits(r),
+		"kvmfr", pack_kvmfr(r), "created", (json_int_t)r->created, "pid", (int)r->pid,
+		"start_time", (json_int_t)r->start_time, "restarts", r->restarts, "reason",
+		r->reason);
 	int code = 0;
 
 	facetd_rundir_path(dir, r->name, "vgpu.json", path);
@@ -159,6 +171,19 @@ static int read_kvmfr(const json_t *json, const char *path, struct facetd_record
 	return 0;
 }
 
+/* Absent before version 3. */
+static int read_transport(const json_t *json, const char *path, struct facetd_record *r,
+			  struct facet_error *err)
+{
+	const json_t *transport = json_object_get(json, "transport");
+	const char *name = transport ? json_string_value(transport) : "vhost-user";
+
+	if (!name || !facetd_transport_known(name))
+		return facet_error_set(err, -EINVAL, "%s: transport: no facetd wrote it so", path);
+	strcpy(r->transport, name);
+	return 0;
+}
+
 /* Version 1 knew of no limits but memory's; its vGPUs get what a new one has by default. */
 static int read_limits_1(const json_t *json, const char *path, struct facetd_record *r,
 			 struct facet_error *err)
@@ -193,6 +218,8 @@ static int read_any(const json_t *json, const char *path, const char *name, stru
 	if (code)
 		return code;
 	code = number == 1 ? read_limits_1(json, path, r, err) : read_limits(json, path, r, err);
+	if (!code)
+		code = read_transport(json, path, r, err);
 	return code ? code : read_kvmfr(json, path, r, err);
 }
 

@@ -14,7 +14,7 @@
 
 /*
  * Written with every record; a facetd refuses newer ones. 1 (facet 0.1.0 before limits) and 2
- * (before screens were published) are read.
+ * (before screens were published, and vfio-user) are read.
  */
 enum { FACETD_STATE_VERSION = 3 };
 
@@ -33,6 +33,7 @@ struct facetd_record {
 	char node[64];      /* "/dev/dri/renderD128", or "" */
 	char mechanism[16]; /* "virgl", "2d" */
 	char type[65];      /* what it was made as, or "" */
+	char transport[16]; /* "vhost-user", "vfio-user" */
 	unsigned int width, height, outputs;
 	struct facetd_limits limits;
 	struct facetd_kvmfr kvmfr;
@@ -43,6 +44,10 @@ struct facetd_record {
 	unsigned int restarts;
 	char reason[256]; /* how the last process ended */
 };
+
+bool facetd_transport_known(const char *name);
+/* The socket in its folder where QEMU connects. */
+void facetd_record_socket(const struct facetd_record *record, char ret[32]);
 
 int facetd_record_save(const struct facetd_rundir *dir, const struct facetd_record *record,
 		       struct facet_error *err);

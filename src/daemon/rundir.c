@@ -18,9 +18,10 @@
 
 #define LOG_AREA "facetd"
 
-static const char *const vgpu_files[] = {
-	"vhost-user.sock", "control.sock", "vgpu.json", "vgpu.json.new", "log", "spice.sock", NULL
-};
+static const char *const vgpu_files[] = { "vhost-user.sock", "vfio-user.sock",
+					  "control.sock",    "vgpu.json",
+					  "vgpu.json.new",   "log",
+					  "spice.sock",      NULL };
 
 bool facetd_name_valid(const char *name)
 {

@@ -20,6 +20,9 @@
 #include "daemon/monitor.h"
 #include "daemon/process.h"
 
+/* What QEMU does not connect again by itself (vfio-user). */
+#define LOST_DEVICE "; the guest lost the device"
+
 #define LOG_AREA "facetd"
 
 enum {
@@ -174,13 +177,14 @@ static int on_hangup(sd_event_source *source, int fd, uint32_t revents, void *us
 /* New machines are refused at once instead of waiting for nobody; the old one is kept alive. */
 static void give_up(struct facetd_vgpu *vgpu)
 {
-	char path[PATH_MAX];
-	int fd = facetd_held_fd(&vgpu->held, "vhost-user");
+	int fd = facetd_held_front(&vgpu->held);
+	char path[PATH_MAX], file[32];
 
 	vgpu->phase = FACETD_FAILED;
 	close_fd(&vgpu->listen_fd);
 	close_fd(&vgpu->control_fd);
-	facetd_rundir_path(&vgpu->daemon->dir, vgpu->record.name, "vhost-user.sock", path);
+	facetd_record_socket(&vgpu->record, file);
+	facetd_rundir_path(&vgpu->daemon->dir, vgpu->record.name, file, path);
 	unlink(path);
 	facetd_rundir_path(&vgpu->daemon->dir, vgpu->record.name, "control.sock", path);
 	unlink(path);
@@ -273,6 +277,8 @@ static int on_death(sd_event_source *source, int fd, uint32_t revents, void *use
 
 	if (!hung)
 		note_death(vgpu, how, sizeof(how));
+	if (facetd_held_hang_up(&vgpu->held))
+		snprintf(how + strlen(how), sizeof(how) - strlen(how), "%s", LOST_DEVICE);
 	let_go(vgpu);
 	facetd_monitor_changed(vgpu->daemon);
 	if (vgpu->phase == FACETD_STOPPING && !vgpu->respawn) {
@@ -357,6 +363,7 @@ static void on_handover(void *owner, const struct facet_varlink_answer *answer, 
 {
 	struct facetd_vgpu *vgpu = owner;
 	struct facet_error err;
+	char file[32];
 
 	/* If it died we are about to hear; if not, it can still be restarted by hand. */
 	if (!answer || answer->error) {
@@ -375,7 +382,8 @@ static void on_handover(void *owner, const struct facet_varlink_answer *answer, 
 		vgpu->strange = true;
 		return;
 	}
-	take_back(vgpu, "listen", "vhost-user.sock", &vgpu->listen_fd);
+	facetd_record_socket(&vgpu->record, file);
+	take_back(vgpu, "listen", file, &vgpu->listen_fd);
 	take_back(vgpu, "control", "control.sock", &vgpu->control_fd);
 	facetd_arbitration_started(vgpu);
 	come_up(vgpu);

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "guest/memory.h"
 #include "guest/queue.h"
+#include "pci/pci.h"
 #include "sched/sched.h"
 
 struct facet_device;
@@ -19,6 +20,11 @@ struct facet_port {
 	struct facet_guest_memory *memory;
 	/* The configuration space changed. Thread: loop. Queues interrupt by facet_queue_push(). */
 	void (*config_changed)(struct facet_port *port);
+	/*
+	 * Features of a device that not every transport lets through: a device has them where they
+	 * are in here (QEMU's vhost-user-gpu masks blobs and typed contexts).
+	 */
+	uint64_t carries;
 	/* virtio->keep_size bytes that a successor will find should we die. NULL: none. */
 	void *keep;
 };
@@ -77,5 +83,18 @@ void facet_device_config_write(struct facet_device *device, size_t offset, const
  * is, up to a bound; true when there may be more: call again, after serving others.
  */
 bool facet_device_kick(struct facet_device *device, unsigned int index, struct facet_queue *queue);
+
+/* --- a device as a PCI function, for transports that carry accesses and not rings --- */
+
+struct facet_virtio_pci_config {
+	const char *device; /* name of the model */
+	struct facet_device_config device_config;
+};
+
+/* Any of the models by virtio 1.x; its config is a struct facet_virtio_pci_config. */
+extern const struct facet_pci_ops facet_virtio_pci;
+
+/* Of a function with these ops: does a driver run it, and with which features? */
+void facet_virtio_pci_state(struct facet_pci *pci, bool *ret_running, uint64_t *ret_features);
 
 #endif

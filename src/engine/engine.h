@@ -35,6 +35,7 @@ struct facet_engine_caps {
 enum facet_job_kind {
 	FACET_JOB_FENCE, /* nothing but its place in the order */
 	FACET_JOB_RESOURCE_CREATE,
+	FACET_JOB_BLOB_CREATE,
 	FACET_JOB_RESOURCE_UNREF,
 	FACET_JOB_ATTACH_BACKING,
 	FACET_JOB_DETACH_BACKING,
@@ -61,14 +62,21 @@ struct facet_box {
 };
 
 /*
- * Guest pages behind a resource. Whoever executes ATTACH_BACKING takes it on success (status 0),
- * and calls release when the resource lets go of it. On failure it stays with the job's owner.
+ * Guest pages behind a resource. Whoever executes ATTACH_BACKING or BLOB_CREATE takes it on success
+ * (status 0), and calls release when the resource lets go of it. On failure it stays with the job's
+ * owner.
  */
 struct facet_backing {
 	struct iovec *iov;
 	unsigned int count;
 	uint64_t size; /* bytes in all */
 	void (*release)(struct facet_backing *backing);
+};
+
+/* How a picture lies in a blob; all of it is inside. */
+struct facet_layout {
+	uint32_t format, width, height, stride;
+	uint64_t offset;
 };
 
 /*
@@ -88,8 +96,11 @@ struct facet_job {
 			uint32_t target, format, bind, width, height, depth, array_size, last_level,
 				nr_samples, flags;
 		} create;
-		struct facet_backing *backing; /* ATTACH_BACKING */
-		struct {                       /* TRANSFER_* */
+		struct { /* ATTACH_BACKING, BLOB_CREATE */
+			struct facet_backing *backing;
+			uint64_t blob_size; /* bytes of the backing that are the blob */
+		};
+		struct {            /* TRANSFER_* */
 			bool is_2d; /* lines of the backing are as wide as the resource */
 			struct facet_box box;
 			uint64_t offset;
@@ -98,6 +109,7 @@ struct facet_job {
 		struct { /* SET_SCANOUT; resource_id 0: off */
 			unsigned int output;
 			struct facet_rect rect;
+			struct facet_layout layout; /* of a blob; width 0: it is none */
 		} scanout;
 		struct facet_rect flush; /* FLUSH: of the resource, on every output that shows it */
 		struct {                 /* CURSOR; resource_id 0: hide */

@@ -12,6 +12,7 @@
 enum {
 	TARGET_2D = 2,
 	TARGET_RECT = 5,
+	FORMAT_B8G8R8A8 = 1,
 };
 
 static struct facet_list *bucket(struct facet_scene *scene, uint32_t id)
@@ -69,6 +70,8 @@ static int read_scanout(const struct facet_frame *frame, const struct facet_rect
 		return -EINVAL;
 	in_resource.x += s->rect.x;
 	in_resource.y += s->rect.y;
+	if (s->resource->blob_size)
+		return facet_blob_read(s->resource, &s->layout, &in_resource, to, stride);
 	if (!s->resource->pixels)
 		return scene->ops->read(scene, s->resource, &in_resource, to, stride);
 	facet_image_read(s->resource->pixels, s->resource->width, &in_resource, to, stride);
@@ -85,12 +88,15 @@ static void scanout_off(struct facet_scene *scene, unsigned int output)
 	s->resource = NULL;
 }
 
-static void fill_frame(struct facet_frame *frame, const struct facet_resource *res,
-		       const struct facet_rect *rect)
+static void fill_frame(struct facet_scanout *s)
 {
+	const struct facet_resource *res = s->resource;
+	const struct facet_rect *rect = &s->rect;
+	struct facet_frame *frame = &s->frame;
+
 	frame->width = rect->width;
 	frame->height = rect->height;
-	frame->fourcc = facet_format_fourcc(res->format);
+	frame->fourcc = facet_format_fourcc(res->blob_size ? s->layout.format : res->format);
 	frame->dmabuf_fd = res->dmabuf.fd;
 	frame->dmabuf_width = res->width;
 	frame->dmabuf_height = res->height;
@@ -99,31 +105,32 @@ static void fill_frame(struct facet_frame *frame, const struct facet_resource *r
 	frame->dmabuf_modifier = res->dmabuf.modifier;
 	frame->dmabuf_x = rect->x;
 	frame->dmabuf_y = rect->y;
-	frame->y0_top = res->flags & FACET_RESOURCE_Y_0_TOP;
+	frame->y0_top = res->blob_size || res->flags & FACET_RESOURCE_Y_0_TOP;
 }
 
 static void scanout_on(struct facet_scene *scene, unsigned int output, struct facet_resource *res,
-		       const struct facet_rect *rect)
+		       const struct facet_rect *rect, const struct facet_layout *layout)
 {
 	struct facet_scanout *s = &scene->scanouts[output];
 
-	if (!res->pixels && scene->ops->export && !res->export_tried) {
+	if (!res->pixels && !res->blob_size && scene->ops->export && !res->export_tried) {
 		res->export_tried = true;
 		scene->ops->export(scene, res);
 	}
 	s->resource = res;
 	s->rect = *rect;
-	fill_frame(&s->frame, res, rect);
+	s->layout = *layout;
+	fill_frame(s);
 	facet_display_set_scanout(scene->display, output, &s->frame);
 }
 
 void facet_scene_moved(struct facet_scene *scene, struct facet_resource *res)
 {
 	for (unsigned int i = 0; i < FACET_MAX_OUTPUTS; i++) {
-		struct facet_rect rect = scene->scanouts[i].rect;
+		const struct facet_scanout s = scene->scanouts[i];
 
-		if (scene->scanouts[i].resource == res)
-			scanout_on(scene, i, res, &rect);
+		if (s.resource == res)
+			scanout_on(scene, i, res, &s.rect, &s.layout);
 	}
 }
 
@@ -133,7 +140,7 @@ static void release_backing(struct facet_scene *scene, struct facet_resource *re
 
 	if (!backing)
 		return;
-	if (!res->pixels && scene->ops->detach)
+	if (facet_resource_is_rendered(res) && scene->ops->detach)
 		scene->ops->detach(scene, res);
 	res->backing = NULL;
 	backing->release(backing);
@@ -147,7 +154,7 @@ void facet_scene_remove(struct facet_scene *scene, struct facet_resource *res)
 	release_backing(scene, res);
 	if (res->dmabuf.fd >= 0)
 		close(res->dmabuf.fd);
-	if (!res->pixels && scene->ops->unref)
+	if (facet_resource_is_rendered(res) && scene->ops->unref)
 		scene->ops->unref(scene, res);
 	facet_list_remove(&res->link);
 	free(res->pixels);
@@ -225,7 +232,7 @@ static int attach_backing(struct facet_scene *scene, struct facet_job *job)
 
 	if (!res)
 		return -ENOENT;
-	if (res->backing)
+	if (res->backing || job->backing->size < res->blob_size)
 		return -EINVAL;
 	res->backing = job->backing;
 	return 0;
@@ -264,8 +271,18 @@ static int transfer_to_host(struct facet_scene *scene, struct facet_job *job)
 
 static bool is_picture(const struct facet_resource *res)
 {
-	return facet_format_fourcc(res->format) && res->nr_samples <= 1 &&
+	return !res->blob_size && facet_format_fourcc(res->format) && res->nr_samples <= 1 &&
 	       (res->pixels || res->target == TARGET_2D || res->target == TARGET_RECT);
+}
+
+static bool can_show(const struct facet_resource *res, const struct facet_job *job)
+{
+	const struct facet_layout *layout = &job->scanout.layout;
+
+	if (layout->width)
+		return facet_blob_can_show(res, layout) &&
+		       facet_rect_inside(&job->scanout.rect, layout->width, layout->height);
+	return is_picture(res) && facet_rect_inside(&job->scanout.rect, res->width, res->height);
 }
 
 static int set_scanout(struct facet_scene *scene, struct facet_job *job)
@@ -282,9 +299,9 @@ static int set_scanout(struct facet_scene *scene, struct facet_job *job)
 	res = facet_scene_find(scene, job->resource_id);
 	if (!res)
 		return -ENOENT;
-	if (!is_picture(res) || !facet_rect_inside(&job->scanout.rect, res->width, res->height))
+	if (!can_show(res, job))
 		return -EINVAL;
-	scanout_on(scene, output, res, &job->scanout.rect);
+	scanout_on(scene, output, res, &job->scanout.rect, &job->scanout.layout);
 	return 0;
 }
 
@@ -294,7 +311,8 @@ static int flush(struct facet_scene *scene, struct facet_job *job)
 
 	if (!res)
 		return -ENOENT;
-	if (!facet_rect_inside(&job->flush, res->width, res->height))
+	/* A blob has no size but where it is shown. */
+	if (!res->blob_size && !facet_rect_inside(&job->flush, res->width, res->height))
 		return -EINVAL;
 	for (unsigned int i = 0; i < FACET_MAX_OUTPUTS; i++) {
 		const struct facet_scanout *s = &scene->scanouts[i];
@@ -309,6 +327,18 @@ static int flush(struct facet_scene *scene, struct facet_job *job)
 	return 0;
 }
 
+/* The only way a blob can be a cursor (as in QEMU: the protocol gives no layout). */
+static const struct facet_layout cursor_layout = {
+	.format = FORMAT_B8G8R8A8,
+	.width = FACET_CURSOR_SIZE,
+	.height = FACET_CURSOR_SIZE,
+	.stride = FACET_CURSOR_SIZE * FACET_IMAGE_PIXEL,
+};
+static const struct facet_rect whole_cursor = {
+	.width = FACET_CURSOR_SIZE,
+	.height = FACET_CURSOR_SIZE,
+};
+
 /* A cursor smaller than 64 a side sits at the top left of a transparent one. */
 static int read_cursor(struct facet_scene *scene, struct facet_resource *res, uint32_t *pixels)
 {
@@ -320,6 +350,8 @@ static int read_cursor(struct facet_scene *scene, struct facet_resource *res, ui
 	uint32_t fourcc = facet_format_fourcc(res->format);
 	int r = 0;
 
+	if (res->blob_size)
+		return facet_blob_read(res, &cursor_layout, &whole_cursor, pixels, stride);
 	if (!is_picture(res))
 		return -EINVAL;
 	if (res->pixels)
@@ -374,6 +406,8 @@ int facet_scene_execute(struct facet_scene *scene, struct facet_job *job)
 		return 0;
 	case FACET_JOB_RESOURCE_CREATE:
 		return create(scene, job);
+	case FACET_JOB_BLOB_CREATE:
+		return facet_blob_create(scene, job);
 	case FACET_JOB_RESOURCE_UNREF:
 		return unref(scene, job);
 	case FACET_JOB_ATTACH_BACKING:

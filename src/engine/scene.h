@@ -15,7 +15,8 @@ struct facet_dmabuf {
 };
 
 /*
- * Either the pixels are here, in ordinary memory (2D), or the engine's renderer has them. The
+ * The pixels are here, in ordinary memory (2D), or the engine's renderer has them; or it is a blob:
+ * bytes without a shape that are the guest's own pages, which a renderer may know as well. The
  * backing is always ours to release.
  */
 struct facet_resource {
@@ -23,7 +24,9 @@ struct facet_resource {
 	uint32_t id;
 	uint32_t target, format, bind, width, height, depth, array_size, last_level, nr_samples,
 		flags;
-	uint8_t *pixels; /* NULL: the renderer has it */
+	uint8_t *pixels;    /* NULL: the renderer has it, or it is a blob */
+	uint64_t blob_size; /* 0: it is none */
+	bool blob_rendered; /* the renderer has heard of it */
 	struct facet_backing *backing;
 	unsigned int transfers; /* between the renderer and the backing, while few */
 	struct iovec window;    /* the backing in one piece; NULL: there is none */
@@ -35,7 +38,14 @@ struct facet_scanout {
 	struct facet_frame frame;
 	struct facet_resource *resource; /* NULL: off */
 	struct facet_rect rect;          /* of the resource */
+	struct facet_layout layout;      /* of a blob */
 };
+
+/* Does the engine's renderer know it? */
+static inline bool facet_resource_is_rendered(const struct facet_resource *res)
+{
+	return res->blob_size ? res->blob_rendered : !res->pixels;
+}
 
 struct facet_scene;
 
@@ -75,6 +85,13 @@ void facet_scene_remove(struct facet_scene *scene, struct facet_resource *res);
 
 /* The picture of every output that shows @res comes from somewhere else now. */
 void facet_scene_moved(struct facet_scene *scene, struct facet_resource *res);
+
+/* blob.c: 0 or -errno each. */
+int facet_blob_create(struct facet_scene *scene, struct facet_job *job);
+bool facet_blob_can_show(const struct facet_resource *res, const struct facet_layout *layout);
+/* Copies a rectangle of the picture, lines @stride bytes apart; straight from the guest's pages. */
+int facet_blob_read(const struct facet_resource *res, const struct facet_layout *layout,
+		    const struct facet_rect *rect, void *to, size_t stride);
 
 /*
  * Executes a job of the kinds that need no renderer: all but contexts, capsets, submits, and

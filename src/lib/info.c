@@ -84,6 +84,7 @@ static const struct member vgpu_members[] = {
 	MEMBER(facet_vgpu_info, U64, created),
 	MEMBER(facet_vgpu_info, U64, vram_bytes),
 	MEMBER(facet_vgpu_info, TEXT, kvmfr),
+	MEMBER(facet_vgpu_info, TEXT, transport),
 	{ NULL },
 };
 

@@ -81,9 +81,10 @@ EXPORT int facet_create(struct facet_conn *conn, const struct facet_create *crea
 		return r;
 	if (!c.name)
 		return facetlib_fail(conn, -EINVAL, "facet_create: no name");
-	parameters = json_pack("{s:s, s:s*, s:s*, s:s*, s:s*, s:s*, s:s*}", "name", c.name, "gpu",
-			       c.gpu, "mechanism", c.mechanism, "type", c.type, "eus", c.eus,
-			       "kvmfr", c.kvmfr, "kvmfr_group", c.kvmfr_group);
+	parameters =
+		json_pack("{s:s, s:s*, s:s*, s:s*, s:s*, s:s*, s:s*, s:s*}", "name", c.name, "gpu",
+			  c.gpu, "mechanism", c.mechanism, "type", c.type, "eus", c.eus, "kvmfr",
+			  c.kvmfr, "kvmfr_group", c.kvmfr_group, "transport", c.transport);
 	if (!parameters)
 		return facetlib_fail(conn, -EINVAL, "facet_create: a name is not UTF-8");
 	set_integer(parameters, "width", c.width);

@@ -22,6 +22,7 @@ struct facet_transport {
 	const struct facet_transport_ops *ops;
 };
 
-extern const struct facet_transport_ops facet_vhost_user_transport, facet_loopback_transport;
+extern const struct facet_transport_ops facet_vhost_user_transport, facet_vfio_user_transport,
+	facet_loopback_transport;
 
 #endif

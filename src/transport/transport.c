@@ -8,6 +8,7 @@
 
 static const struct facet_transport_ops *const transports[] = {
 	&facet_vhost_user_transport,
+	&facet_vfio_user_transport,
 	&facet_loopback_transport,
 };
 
@@ -43,7 +44,8 @@ int facet_transport_create(const char *name, const struct facet_transport_config
 			return transports[i]->create(cfg, ret, err);
 	}
 	return facet_error_set(err, -EINVAL,
-			       "transport '%s' is not known; use \"vhost-user\" or \"loopback\"",
+			       "transport '%s' is not known; use \"vhost-user\", \"vfio-user\" or "
+			       "\"loopback\"",
 			       name);
 }
 

@@ -70,6 +70,7 @@ struct facet_transport_status {
 	bool inherited;       /* by a process that died: what the guest had here is lost */
 	uint64_t features;    /* that the driver accepted */
 	uint64_t drops;       /* requests refused because they made no sense */
+	uint64_t messages;    /* to and from the front-end, where the guest causes them */
 	unsigned int regions; /* of guest memory */
 	unsigned int
 		handovers; /* changes when facet_transport_handover() would say something new */
@@ -77,7 +78,7 @@ struct facet_transport_status {
 
 /**
  * facet_transport_create() - open a way for guests.
- * @name: "vhost-user" or "loopback"
+ * @name: "vhost-user", "vfio-user" or "loopback"
  */
 int facet_transport_create(const char *name, const struct facet_transport_config *cfg,
 			   struct facet_transport **ret, struct facet_error *err);

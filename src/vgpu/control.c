@@ -132,6 +132,7 @@ static void handle_status(struct facet_varlink_call *call, void *owner)
 		(json_int_t)resident_bytes(vgpu), "usage", usage_json(vgpu), "gate",
 		gate_json(vgpu), "outputs", outputs_json(vgpu), "sandbox", sandbox_json(vgpu));
 	json_object_set_new(reply, "inherited", json_boolean(status.inherited));
+	json_object_set_new(reply, "messages", json_integer((json_int_t)status.messages));
 	facet_varlink_reply(call, reply);
 }
 

@@ -106,7 +106,7 @@ static bool tell(struct facet_vgpu *vgpu, struct facet_varlink_call *call, bool 
 	facet_transport_handover(vgpu->transport, &now);
 	fd_list_add(&list, "listen", vgpu->opts->listen_fd);
 	fd_list_add(&list, "control", vgpu->opts->control_fd);
-	fd_list_add(&list, FRONT, now.front_fd);
+	fd_list_add(&list, vgpu->opts->transport, now.front_fd);
 	fd_list_add(&list, BACK, now.back_fd);
 	fd_list_add(&list, DISPLAY, now.display_fd);
 	fd_list_add(&list, TABLE, now.table_fd);

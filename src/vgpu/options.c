@@ -17,12 +17,13 @@ enum { MAX_EUS = 1024 };
 
 const char facet_vgpu_usage[] =
 	"Usage: facet-vgpu (--socket-path PATH | --fd N | --listen-fd N) [OPTION...]\n"
-	"Be the GPU of one virtual machine, over vhost-user.\n"
+	"Be the GPU of one virtual machine, over vhost-user or vfio-user.\n"
 	"\n"
 	"Where the virtual machine comes in:\n"
 	"  --socket-path PATH    listen there; end when the virtual machine has gone\n"
 	"  --fd N                descriptor N is its connection; end when it has gone\n"
 	"  --listen-fd N         descriptor N listens; serve one after another\n"
+	"  --transport NAME      vhost-user, or vfio-user: a whole PCI device (vhost-user)\n"
 	"What it gets:\n"
 	"  --virgl               OpenGL; the same as --engine virgl\n"
 	"  --engine NAME         virgl, 2d or null (2d)\n"
@@ -51,6 +52,7 @@ enum option_id {
 	OPT_SOCKET_PATH = 256,
 	OPT_FD,
 	OPT_LISTEN_FD,
+	OPT_TRANSPORT,
 	OPT_VIRGL,
 	OPT_ENGINE,
 	OPT_RENDER_NODE,
@@ -76,6 +78,7 @@ static const struct option long_options[] = {
 	{ "socket-path", required_argument, NULL, OPT_SOCKET_PATH },
 	{ "fd", required_argument, NULL, OPT_FD },
 	{ "listen-fd", required_argument, NULL, OPT_LISTEN_FD },
+	{ "transport", required_argument, NULL, OPT_TRANSPORT },
 	{ "virgl", no_argument, NULL, OPT_VIRGL },
 	{ "engine", required_argument, NULL, OPT_ENGINE },
 	{ "render-node", required_argument, NULL, OPT_RENDER_NODE },
@@ -218,6 +221,15 @@ static int parse_engine(const char *text, const char **ret, struct facet_error *
 	return facet_error_set(err, -EINVAL, "--engine %s: this program has %s", text, list);
 }
 
+static int parse_transport(const char *text, const char **ret, struct facet_error *err)
+{
+	if (strcmp(text, "vhost-user") != 0 && strcmp(text, "vfio-user") != 0)
+		return facet_error_set(err, -EINVAL, "--transport %s: give vhost-user or vfio-user",
+				       text);
+	*ret = text;
+	return 0;
+}
+
 static int parse_one(int id, const char *arg, struct facet_vgpu_options *opts,
 		     struct facet_error *err)
 {
@@ -245,6 +257,8 @@ static int parse_one(int id, const char *arg, struct facet_vgpu_options *opts,
 		return 0;
 	case OPT_KVMFR_FD:
 		return parse_kvmfr_fd(arg, opts, err);
+	case OPT_TRANSPORT:
+		return parse_transport(arg, &opts->transport, err);
 	case OPT_VIRGL:
 		if (opts->engine && strcmp(opts->engine, "virgl"))
 			return facet_error_set(err, -EINVAL,
@@ -354,6 +368,7 @@ int facet_vgpu_options_parse(int argc, char **argv, struct facet_vgpu_options *r
 	struct facet_vgpu_options opts = {
 		.action = find_action(argc, argv),
 		.name = "vgpu",
+		.transport = "vhost-user",
 		.fd = -1,
 		.listen_fd = -1,
 		.control_fd = -1,

@@ -26,6 +26,7 @@ struct facet_vgpu_options {
 	const char *socket_path; /* where to listen; NULL: somebody else listens */
 	const char *render_node; /* NULL: the software renderer */
 	const char *engine;
+	const char *transport; /* "vhost-user", "vfio-user" */
 	int fd, listen_fd, control_fd, adopt_fd, share_fd, doorbell_fd; /* -1: none */
 	const char *kvmfr; /* where the first output's pictures are published; NULL: not */
 	int kvmfr_fds[FACET_MAX_OUTPUTS]; /* or there, by output; -1: not */

@@ -94,7 +94,7 @@ static int create_transport(struct facet_vgpu *vgpu, struct facet_vgpu_fds *fds,
 		.adopt = fds->adopted ? &fds->adopt : NULL,
 	};
 
-	return facet_transport_create("vhost-user", &cfg, &vgpu->transport, err);
+	return facet_transport_create(vgpu->opts->transport, &cfg, &vgpu->transport, err);
 }
 
 int facet_vgpu_init(struct facet_vgpu *vgpu, const struct facet_vgpu_options *opts,

@@ -86,6 +86,14 @@ enum {
 	WIRE_GPU_FLAG_INFO_RING_IDX = 1 << 1,
 };
 
+/* Where the memory of a blob is, and what it is for. */
+enum {
+	WIRE_GPU_BLOB_MEM_GUEST = 1,
+	WIRE_GPU_BLOB_FLAG_MAPPABLE = 1 << 0,
+	WIRE_GPU_BLOB_FLAG_SHAREABLE = 1 << 1,
+	WIRE_GPU_BLOB_FLAG_CROSS_DEVICE = 1 << 2,
+};
+
 enum {
 	WIRE_GPU_EVENT_DISPLAY = 1 << 0,
 };
@@ -211,6 +219,31 @@ struct wire_gpu_resource_attach_backing {
 	le32 nr_entries;
 };
 WIRE_GPU_CHECK(wire_gpu_resource_attach_backing, 32, nr_entries, 28);
+
+/* Followed by nr_entries wire_gpu_mem_entry. */
+struct wire_gpu_resource_create_blob {
+	struct wire_gpu_ctrl_hdr hdr;
+	le32 resource_id;
+	le32 blob_mem;
+	le32 blob_flags;
+	le32 nr_entries;
+	le64 blob_id;
+	le64 size;
+};
+WIRE_GPU_CHECK(wire_gpu_resource_create_blob, 56, size, 48);
+
+struct wire_gpu_set_scanout_blob {
+	struct wire_gpu_ctrl_hdr hdr;
+	struct wire_gpu_rect r;
+	le32 scanout_id;
+	le32 resource_id;
+	le32 width, height;
+	le32 format;
+	le32 padding;
+	le32 strides[4];
+	le32 offsets[4];
+};
+WIRE_GPU_CHECK(wire_gpu_set_scanout_blob, 96, offsets, 80);
 
 struct wire_gpu_get_edid {
 	struct wire_gpu_ctrl_hdr hdr;

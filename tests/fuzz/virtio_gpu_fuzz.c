@@ -133,6 +133,7 @@ static const struct {
 	{ WIRE_GPU_CMD_UPDATE_CURSOR, 56 },
 	{ WIRE_GPU_CMD_MOVE_CURSOR, 56 },
 	{ WIRE_GPU_CMD_RESOURCE_CREATE_BLOB, 56 },
+	{ WIRE_GPU_CMD_SET_SCANOUT_BLOB, 96 },
 };
 
 static void send_request(struct vgpu *vgpu, unsigned int queue, const void *request, size_t size,
@@ -162,13 +163,14 @@ static void send_command(struct vgpu *vgpu, struct input *in)
 		words[i] = htole32(number(in));
 	if (commands[index].type == WIRE_GPU_CMD_RESOURCE_ATTACH_BACKING)
 		extra = 4 * (size_t)(le32toh(words[7]) % MAX_ENTRIES);
+	if (commands[index].type == WIRE_GPU_CMD_RESOURCE_CREATE_BLOB)
+		extra = 4 * (size_t)(le32toh(words[9]) % MAX_ENTRIES);
 	if (commands[index].type == WIRE_GPU_CMD_SUBMIT_3D)
 		extra = le32toh(words[6]) / 4 % 256;
 	for (size_t i = 0; i < extra; i++)
 		words[count + i] = htole32(number(in));
 	/* Addresses are pages: bytes would hardly ever meet. */
-	for (size_t i = 0;
-	     i < extra && commands[index].type == WIRE_GPU_CMD_RESOURCE_ATTACH_BACKING; i += 4)
+	for (size_t i = 0; i < extra && commands[index].type != WIRE_GPU_CMD_SUBMIT_3D; i += 4)
 		words[count + i] *= PAGE;
 	send_request(vgpu, flags & 8 ? !cursor : cursor, words, size + 4 * extra,
 		     flags & 16 ? 3 : 1,

@@ -35,6 +35,7 @@ class World:
         self.name, self.prefix, self.kvm = name, prefix, kvm
         self.pictures = pictures
         self.failed = 0
+        self.transport = "vhost-user"
         self.place = pathlib.Path(tempfile.mkdtemp(prefix=f"facet-test-{name}-"))
         self._stack = contextlib.ExitStack()
         self._hosts, self._guests = [], []
@@ -89,7 +90,8 @@ class World:
         """A facetd of its own, started."""
         place = self.place / name
         place.mkdir()
-        host = facet.Facet(self.prefix, place)
+        options = [] if self.transport == "vhost-user" else ["--transport", self.transport]
+        host = facet.Facet(self.prefix, place, create_options=options)
         self._hosts.append(host)
         self._stack.callback(host.stop)
         return host.start()
@@ -97,6 +99,8 @@ class World:
     def guest(self, host, vgpu, variant="guest", *, name=None, device_extra="", display="none",
               **options):
         """A guest on that vGPU, not started yet."""
+        if self.transport == "vfio-user":
+            options.setdefault("using", vfio_user_qemu())
         device = host.qemu_args(vgpu)
         if device_extra:
             device = [a + device_extra if a.startswith("vhost-user-") else a for a in device]
@@ -125,6 +129,14 @@ class World:
 @functools.cache
 def load_image(variant):
     return image.Image(variant)
+
+
+def vfio_user_qemu():
+    """The newest QEMU here, which has to know vfio-user-pci."""
+    using = qemu.newer()
+    if using.version < (10, 1):
+        raise Skip(f"QEMU {using.text} has no vfio-user-pci: that came with 10.1")
+    return using
 
 
 def kvm_works():

@@ -40,6 +40,11 @@ void facet_gpu_backing_drop(struct gpu_backing *backing)
 	free(backing);
 }
 
+struct facet_backing *facet_gpu_backing_base(struct gpu_backing *backing)
+{
+	return &backing->base;
+}
+
 /* Thread: any. */
 static void backing_release(struct facet_backing *base)
 {
@@ -148,7 +153,7 @@ static int append_entry(struct gpu *gpu, struct gpu_backing *backing,
 bool facet_gpu_backing_entries(const struct gpu_command *cmd, uint32_t first,
 			       struct wire_gpu_mem_entry *to, uint32_t count)
 {
-	size_t offset = sizeof(struct wire_gpu_resource_attach_backing) + first * sizeof(*to);
+	size_t offset = cmd->entries_at + first * sizeof(*to);
 
 	if (cmd->chain)
 		return facet_chain_read(cmd->chain, offset, to, count * sizeof(*to)) ==
@@ -177,8 +182,8 @@ static int append_entries(struct gpu_command *cmd, uint32_t count)
 	return 0;
 }
 
-/* Begins, or goes on after the IOMMU was asked; from the start when memory has changed since. */
-static int build_backing(struct gpu_command *cmd, uint32_t count)
+/* From the start when memory has changed since. */
+static int build(struct gpu_command *cmd, uint32_t count)
 {
 	struct facet_guest_view *view;
 	int r;
@@ -203,12 +208,30 @@ static int build_backing(struct gpu_command *cmd, uint32_t count)
 	return set_capacity(cmd->backing, cmd->backing->base.count);
 }
 
+uint32_t facet_gpu_backing_build(struct gpu_command *cmd, uint32_t count)
+{
+	if (!count || count > GPU_MAX_BACKING_ENTRIES)
+		return WIRE_GPU_RESP_ERR_INVALID_PARAMETER;
+	switch (build(cmd, count)) {
+	case 0:
+		return 0;
+	case -EAGAIN:
+		return GPU_RETRY;
+	case -ENOMEM:
+		return WIRE_GPU_RESP_ERR_OUT_OF_MEMORY;
+	default:
+		return WIRE_GPU_RESP_ERR_INVALID_PARAMETER;
+	}
+}
+
 static uint32_t submit_backing(struct gpu_command *cmd, struct gpu_resource *res, uint32_t count)
 {
 	uint64_t size = cmd->backing->base.size;
 	struct gpu *gpu = cmd->gpu;
 	uint32_t error;
 
+	if (size < res->blob_size)
+		return WIRE_GPU_RESP_ERR_INVALID_PARAMETER;
 	cmd->job.resource_id = res->object.id;
 	cmd->job.backing = &cmd->backing->base;
 	facet_gpu_keep_attach(cmd, count);
@@ -226,24 +249,15 @@ uint32_t facet_gpu_attach_backing(struct gpu_command *cmd)
 {
 	const struct wire_gpu_resource_attach_backing *req = &cmd->request.attach_backing;
 	struct gpu_resource *res = facet_gpu_resource_find(cmd->gpu, le32_get(req->resource_id));
-	uint32_t count = le32_get(req->nr_entries);
+	uint32_t count = le32_get(req->nr_entries), error;
 
 	if (!res)
 		return WIRE_GPU_RESP_ERR_INVALID_RESOURCE_ID;
 	if (res->has_backing)
 		return WIRE_GPU_RESP_ERR_UNSPEC;
-	if (!count || count > GPU_MAX_BACKING_ENTRIES)
-		return WIRE_GPU_RESP_ERR_INVALID_PARAMETER;
-	switch (build_backing(cmd, count)) {
-	case 0:
-		return submit_backing(cmd, res, count);
-	case -EAGAIN:
-		return GPU_RETRY;
-	case -ENOMEM:
-		return WIRE_GPU_RESP_ERR_OUT_OF_MEMORY;
-	default:
-		return WIRE_GPU_RESP_ERR_INVALID_PARAMETER;
-	}
+	cmd->entries_at = sizeof(*req);
+	error = facet_gpu_backing_build(cmd, count);
+	return error ? error : submit_backing(cmd, res, count);
 }
 
 uint32_t facet_gpu_detach_backing(struct gpu_command *cmd)

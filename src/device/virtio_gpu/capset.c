@@ -22,8 +22,10 @@ uint32_t facet_gpu_get_capset_info(struct gpu_command *cmd)
 	return WIRE_GPU_RESP_OK_CAPSET_INFO;
 }
 
-static const struct facet_capset *find_capset(const struct facet_engine_caps *caps, uint32_t id)
+const struct facet_capset *facet_gpu_capset_find(const struct gpu *gpu, uint32_t id)
 {
+	const struct facet_engine_caps *caps = facet_sched_caps(gpu->sched);
+
 	for (unsigned int i = 0; i < caps->capset_count; i++) {
 		if (caps->capsets[i].id == id)
 			return &caps->capsets[i];
@@ -35,7 +37,7 @@ uint32_t facet_gpu_get_capset(struct gpu_command *cmd)
 {
 	const struct wire_gpu_get_capset *req = &cmd->request.get_capset;
 	const struct facet_capset *capset =
-		find_capset(facet_sched_caps(cmd->gpu->sched), le32_get(req->capset_id));
+		facet_gpu_capset_find(cmd->gpu, le32_get(req->capset_id));
 	uint32_t version = le32_get(req->capset_version);
 	size_t room = cmd->chain->in_size - sizeof(struct wire_gpu_resp_capset);
 

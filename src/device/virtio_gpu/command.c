@@ -157,7 +157,8 @@ static void command_done(struct facet_job *job, int status)
 
 	if (job->kind == FACET_JOB_CURSOR)
 		facet_gpu_cursor_done(cmd->gpu, job->cursor.output);
-	if (job->kind == FACET_JOB_ATTACH_BACKING && !status)
+	if ((job->kind == FACET_JOB_ATTACH_BACKING || job->kind == FACET_JOB_BLOB_CREATE) &&
+	    !status)
 		cmd->backing = NULL; /* the engine's now */
 	if (status && cmd->object)
 		facet_gpu_object_settle(cmd->object);

@@ -47,10 +47,17 @@ static uint32_t create_context(struct gpu_command *cmd, uint32_t id)
 	return error;
 }
 
+/* 0: the engine's own choice. */
+static bool protocol_is_known(const struct gpu *gpu, uint32_t init)
+{
+	return !init || (!(init & ~(uint32_t)GPU_CAPSET_MASK) && facet_gpu_capset_find(gpu, init));
+}
+
 uint32_t facet_gpu_create_context(struct gpu_command *cmd)
 {
 	const struct wire_gpu_ctx_create *req = &cmd->request.ctx_create;
 	uint32_t id = le32_get(req->hdr.ctx_id), name_size = le32_get(req->nlen);
+	uint32_t init = le32_get(req->context_init);
 
 	if (!id || find_context(cmd))
 		return WIRE_GPU_RESP_ERR_INVALID_CONTEXT_ID;
@@ -58,7 +65,11 @@ uint32_t facet_gpu_create_context(struct gpu_command *cmd)
 		return WIRE_GPU_RESP_ERR_INVALID_PARAMETER;
 	if (cmd->gpu->contexts.count >= GPU_MAX_CONTEXTS)
 		return WIRE_GPU_RESP_ERR_OUT_OF_MEMORY;
-	/* context_init means something only with a feature that is not offered. */
+	if (cmd->gpu->features & 1ULL << WIRE_GPU_F_CONTEXT_INIT) {
+		if (!protocol_is_known(cmd->gpu, init))
+			return WIRE_GPU_RESP_ERR_INVALID_PARAMETER;
+		cmd->job.context.init = init;
+	}
 	copy_name(cmd->job.context.name, req->debug_name, name_size);
 	return create_context(cmd, id);
 }

@@ -57,8 +57,11 @@ static uint32_t hot_spot(le32 v)
 	return hot < WIRE_GPU_CURSOR_SIZE ? hot : WIRE_GPU_CURSOR_SIZE - 1;
 }
 
+/* A blob has no shape: 64 lines of 64 pixels from its first byte on, as QEMU takes it. */
 static bool is_cursor_picture(const struct gpu_resource *res)
 {
+	if (res->blob_size)
+		return res->blob_size >= WIRE_GPU_CURSOR_SIZE * WIRE_GPU_CURSOR_SIZE * 4;
 	return (res->target == WIRE_GPU_TARGET_2D || res->target == WIRE_GPU_TARGET_RECT) &&
 	       res->width == WIRE_GPU_CURSOR_SIZE && res->height == WIRE_GPU_CURSOR_SIZE;
 }

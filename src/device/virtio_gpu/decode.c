@@ -40,6 +40,10 @@ static const struct command_rule rules[] = {
 	  facet_gpu_get_edid },
 	{ CONTROL(RESOURCE_ASSIGN_UUID), FEATURE(RESOURCE_UUID), REQUEST(resource),
 	  REQUEST(resp_resource_uuid), facet_gpu_assign_uuid },
+	{ CONTROL(RESOURCE_CREATE_BLOB), FEATURE(RESOURCE_BLOB), REQUEST(resource_create_blob),
+	  NODATA, facet_gpu_create_blob },
+	{ CONTROL(SET_SCANOUT_BLOB), FEATURE(RESOURCE_BLOB), REQUEST(set_scanout_blob), NODATA,
+	  facet_gpu_set_scanout_blob },
 
 	{ CONTROL(GET_CAPSET_INFO), FEATURE(VIRGL), REQUEST(get_capset_info),
 	  REQUEST(resp_capset_info), facet_gpu_get_capset_info },

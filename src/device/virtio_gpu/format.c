@@ -102,6 +102,8 @@ uint64_t facet_gpu_resource_bytes(const struct gpu_resource *res)
 	/* What even the smallest costs in book-keeping, and in its whole pages. */
 	uint64_t total = 4096, level_size;
 
+	if (res->blob_size) /* its bytes are the guest's own */
+		return total;
 	if (res->target == WIRE_GPU_TARGET_BUFFER)
 		return total + res->width;
 	for (uint32_t level = 0; level <= res->last_level; level++) {

@@ -19,8 +19,7 @@ struct gpu_resource *facet_gpu_resource_find(struct gpu *gpu, uint32_t id)
 	return object ? facet_container_of(object, struct gpu_resource, object) : NULL;
 }
 
-/* 0, or the error that says why no resource can have this id now. */
-static uint32_t check_new_id(struct gpu *gpu, uint32_t id)
+uint32_t facet_gpu_check_new_id(struct gpu *gpu, uint32_t id)
 {
 	if (!id || facet_gpu_resource_find(gpu, id))
 		return WIRE_GPU_RESP_ERR_INVALID_RESOURCE_ID;
@@ -29,9 +28,8 @@ static uint32_t check_new_id(struct gpu *gpu, uint32_t id)
 	return 0;
 }
 
-/* Charges for a copy of @model, hands it to the engine, and enters it into the table. */
-static uint32_t create_resource(struct gpu_command *cmd, uint32_t id,
-				const struct gpu_resource *model)
+uint32_t facet_gpu_enter_resource(struct gpu_command *cmd, enum facet_job_kind kind, uint32_t id,
+				  const struct gpu_resource *model)
 {
 	struct gpu *gpu = cmd->gpu;
 	uint64_t bytes = facet_gpu_resource_bytes(model);
@@ -53,7 +51,7 @@ static uint32_t create_resource(struct gpu_command *cmd, uint32_t id,
 		facet_gpu_object_settle(&res->object);
 		return WIRE_GPU_RESP_ERR_OUT_OF_MEMORY;
 	}
-	error = facet_gpu_command_submit(cmd, FACET_JOB_RESOURCE_CREATE);
+	error = facet_gpu_command_submit(cmd, kind);
 	if (error)
 		facet_gpu_table_remove(&gpu->resources, &res->object);
 	return error;
@@ -64,7 +62,7 @@ uint32_t facet_gpu_create_2d(struct gpu_command *cmd)
 	const struct wire_gpu_resource_create_2d *req = &cmd->request.create_2d;
 	struct gpu *gpu = cmd->gpu;
 	uint32_t id = le32_get(req->resource_id);
-	uint32_t error = check_new_id(cmd->gpu, id);
+	uint32_t error = facet_gpu_check_new_id(cmd->gpu, id);
 	struct gpu_resource model = {
 		.is_2d = true,
 		.target = WIRE_GPU_TARGET_2D,
@@ -90,7 +88,7 @@ uint32_t facet_gpu_create_2d(struct gpu_command *cmd)
 	cmd->job.create.array_size = 1;
 	cmd->job.create.flags = WIRE_GPU_RESOURCE_FLAG_Y_0_TOP;
 	facet_gpu_keep_create(cmd);
-	error = create_resource(cmd, id, &model);
+	error = facet_gpu_enter_resource(cmd, FACET_JOB_RESOURCE_CREATE, id, &model);
 	if (error)
 		facet_gpu_keep_remove(gpu, id);
 	return error;
@@ -117,7 +115,7 @@ uint32_t facet_gpu_create_3d(struct gpu_command *cmd)
 {
 	const struct wire_gpu_resource_create_3d *req = &cmd->request.create_3d;
 	uint32_t id = le32_get(req->resource_id);
-	uint32_t error = check_new_id(cmd->gpu, id);
+	uint32_t error = facet_gpu_check_new_id(cmd->gpu, id);
 	struct gpu_resource model = {
 		.target = le32_get(req->target),
 		.format = le32_get(req->format),
@@ -143,7 +141,7 @@ uint32_t facet_gpu_create_3d(struct gpu_command *cmd)
 	cmd->job.create.last_level = model.last_level;
 	cmd->job.create.nr_samples = model.nr_samples;
 	cmd->job.create.flags = le32_get(req->flags);
-	return create_resource(cmd, id, &model);
+	return facet_gpu_enter_resource(cmd, FACET_JOB_RESOURCE_CREATE, id, &model);
 }
 
 uint32_t facet_gpu_unref_resource(struct gpu_command *cmd)

@@ -11,7 +11,7 @@ void facet_gpu_scanout_forget(struct gpu *gpu, unsigned int output)
 	facet_gpu_keep_scanout(gpu, output, 0, &(struct facet_rect){ 0 });
 }
 
-static uint32_t turn_off(struct gpu_command *cmd, unsigned int output)
+uint32_t facet_gpu_turn_off(struct gpu_command *cmd, unsigned int output)
 {
 	struct gpu *gpu = cmd->gpu;
 	uint32_t error;
@@ -27,7 +27,7 @@ static uint32_t turn_off(struct gpu_command *cmd, unsigned int output)
  * Whoever watches keeps a copy of the picture; one resource on every output would cost sixteen of
  * them, so the guest pays for each.
  */
-static uint32_t show(struct gpu_command *cmd, unsigned int output, const struct facet_rect *rect)
+uint32_t facet_gpu_show(struct gpu_command *cmd, unsigned int output, const struct facet_rect *rect)
 {
 	struct gpu *gpu = cmd->gpu;
 	uint32_t id = cmd->job.resource_id;
@@ -56,11 +56,11 @@ static uint32_t show(struct gpu_command *cmd, unsigned int output, const struct 
 /* Can it be seen: flat, and one sample a pixel? */
 static bool is_picture(const struct gpu_resource *res)
 {
-	return (res->target == WIRE_GPU_TARGET_2D || res->target == WIRE_GPU_TARGET_RECT) &&
-	       res->nr_samples <= 1;
+	return !res->blob_size && res->nr_samples <= 1 &&
+	       (res->target == WIRE_GPU_TARGET_2D || res->target == WIRE_GPU_TARGET_RECT);
 }
 
-static struct facet_rect rect_get(const struct wire_gpu_rect *r)
+struct facet_rect facet_gpu_rect_get(const struct wire_gpu_rect *r)
 {
 	return (struct facet_rect){
 		.x = le32_get(r->x),
@@ -80,20 +80,20 @@ uint32_t facet_gpu_set_scanout(struct gpu_command *cmd)
 {
 	const struct wire_gpu_set_scanout *req = &cmd->request.set_scanout;
 	uint32_t output = le32_get(req->scanout_id), id = le32_get(req->resource_id);
-	struct facet_rect rect = rect_get(&req->r);
+	struct facet_rect rect = facet_gpu_rect_get(&req->r);
 	struct gpu_resource *res;
 
 	if (output >= cmd->gpu->output_count)
 		return WIRE_GPU_RESP_ERR_INVALID_SCANOUT_ID;
 	if (!id)
-		return turn_off(cmd, output);
+		return facet_gpu_turn_off(cmd, output);
 	res = facet_gpu_resource_find(cmd->gpu, id);
 	if (!res)
 		return WIRE_GPU_RESP_ERR_INVALID_RESOURCE_ID;
 	if (!is_picture(res) || !rect.width || !rect.height || !rect_inside(&rect, res))
 		return WIRE_GPU_RESP_ERR_INVALID_PARAMETER;
 	cmd->job.resource_id = id;
-	return show(cmd, output, &rect);
+	return facet_gpu_show(cmd, output, &rect);
 }
 
 uint32_t facet_gpu_flush(struct gpu_command *cmd)
@@ -103,8 +103,9 @@ uint32_t facet_gpu_flush(struct gpu_command *cmd)
 
 	if (!res)
 		return WIRE_GPU_RESP_ERR_INVALID_RESOURCE_ID;
-	cmd->job.flush = rect_get(&req->r);
-	if (!rect_inside(&cmd->job.flush, res))
+	cmd->job.flush = facet_gpu_rect_get(&req->r);
+	/* A blob has no size but where it is shown. */
+	if (!res->blob_size && !rect_inside(&cmd->job.flush, res))
 		return WIRE_GPU_RESP_ERR_INVALID_PARAMETER;
 	if (!cmd->job.flush.width || !cmd->job.flush.height)
 		return facet_gpu_command_submit(cmd, FACET_JOB_FENCE);

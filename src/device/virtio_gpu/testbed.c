@@ -55,7 +55,8 @@ static void execute(struct facet_sched *sched, struct facet_job *job)
 {
 	int status = sched->status[job->kind];
 
-	if (job->kind == FACET_JOB_ATTACH_BACKING && !status)
+	if ((job->kind == FACET_JOB_ATTACH_BACKING || job->kind == FACET_JOB_BLOB_CREATE) &&
+	    !status)
 		status = keep(sched, job);
 	if (job->kind == FACET_JOB_DETACH_BACKING || job->kind == FACET_JOB_RESOURCE_UNREF)
 		let_go(sched, job->resource_id, false);

@@ -7,7 +7,11 @@ enum {
 	BYTES_PER_PIXEL = 4, /* of every 2D format */
 };
 
-/* 0, or the error that says why nothing can be moved. */
+/*
+ * A blob's pages are looked at where they lie: there is nothing to move, and no shape to move by.
+ * Linux asks for it all the same, for the cursor. 0, or the error that says why nothing can be
+ * moved.
+ */
 static uint32_t check_resource(const struct gpu_resource *res)
 {
 	if (!res)
@@ -40,6 +44,8 @@ uint32_t facet_gpu_transfer_to_host_2d(struct gpu_command *cmd)
 
 	if (error)
 		return error;
+	if (res->blob_size)
+		return facet_gpu_command_submit(cmd, FACET_JOB_FENCE);
 	if (!facet_inside(x, width, res->width) || !facet_inside(y, height, res->height) ||
 	    !lines_fit(res, offset, width, height))
 		return WIRE_GPU_RESP_ERR_INVALID_PARAMETER;
@@ -110,6 +116,8 @@ static uint32_t transfer_3d(struct gpu_command *cmd, enum facet_job_kind kind)
 		return WIRE_GPU_RESP_ERR_INVALID_CONTEXT_ID;
 	if (error)
 		return error;
+	if (res->blob_size)
+		return facet_gpu_command_submit(cmd, FACET_JOB_FENCE);
 	if (!box_fits(res, level, &box) || offset > res->backing_size)
 		return WIRE_GPU_RESP_ERR_INVALID_PARAMETER;
 	if (!box.width || !box.height || !box.depth)

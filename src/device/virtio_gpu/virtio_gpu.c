@@ -27,8 +27,10 @@ static void describe(struct gpu *gpu)
 	virtio->config_size = sizeof(struct wire_gpu_config);
 	virtio->keep_size = facet_gpu_keep_size();
 	virtio->features = 1ULL << WIRE_GPU_F_EDID | 1ULL << WIRE_GPU_F_RESOURCE_UUID;
+	virtio->features |= gpu->port->carries & 1ULL << WIRE_GPU_F_RESOURCE_BLOB;
 	if (facet_sched_caps(gpu->sched)->has_3d)
-		virtio->features |= 1ULL << WIRE_GPU_F_VIRGL;
+		virtio->features |= 1ULL << WIRE_GPU_F_VIRGL |
+				    (gpu->port->carries & 1ULL << WIRE_GPU_F_CONTEXT_INIT);
 }
 
 static int gpu_create(const struct facet_device_config *cfg, struct facet_port *port,

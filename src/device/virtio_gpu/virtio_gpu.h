@@ -36,6 +36,7 @@ enum {
 	GPU_MAX_RESOURCES = 65536,        /* unless configured */
 	GPU_MAX_CONTEXTS = 4096,
 	GPU_MAX_COMMANDS = 4096, /* under way; full rings hold half of that */
+	GPU_CAPSET_MASK = 0xff,  /* of a context's flags: which protocol it speaks */
 	GPU_MAX_QUERIES = 64,    /* commands that wait for a display's answer */
 };
 #define GPU_MAX_BACKING_BYTES (4ULL << 30)
@@ -65,6 +66,7 @@ struct gpu_table {
 struct gpu_resource {
 	struct gpu_object object;
 	bool is_2d;
+	uint64_t blob_size; /* the guest's own bytes, without a shape; 0: it is no blob */
 	uint32_t target, format, width, height, depth, array_size, last_level, nr_samples;
 	bool has_backing;
 	uint64_t backing_size;
@@ -119,6 +121,8 @@ union gpu_request {
 	struct wire_gpu_resource_flush flush;
 	struct wire_gpu_transfer_to_host_2d transfer_2d;
 	struct wire_gpu_resource_attach_backing attach_backing;
+	struct wire_gpu_resource_create_blob create_blob;
+	struct wire_gpu_set_scanout_blob scanout_blob;
 	struct wire_gpu_get_edid get_edid;
 	struct wire_gpu_get_capset_info get_capset_info;
 	struct wire_gpu_get_capset get_capset;
@@ -150,6 +154,7 @@ struct gpu_command {
 	uint64_t transfer_bytes; /* charged while it is under way */
 
 	const struct wire_gpu_mem_entry *entries; /* of our own ATTACH_BACKING */
+	size_t entries_at;                        /* in the chain of others */
 	struct gpu_backing *backing;              /* being put together */
 	uint32_t backing_entry;                   /* next to translate */
 
@@ -199,6 +204,11 @@ void facet_gpu_table_clear(struct gpu_table *table);
 
 /* NULL: there is none. */
 struct gpu_resource *facet_gpu_resource_find(struct gpu *gpu, uint32_t id);
+/* 0, or the error that says why no resource can have this id now. */
+uint32_t facet_gpu_check_new_id(struct gpu *gpu, uint32_t id);
+/* Charges for a copy of @model, hands it to the engine, and enters it into the table. */
+uint32_t facet_gpu_enter_resource(struct gpu_command *cmd, enum facet_job_kind kind, uint32_t id,
+				  const struct gpu_resource *model);
 bool facet_gpu_format_is_2d(uint32_t format);
 /* Host memory a resource takes, an upper estimate; UINT64_MAX when it does not fit a number. */
 uint64_t facet_gpu_resource_bytes(const struct gpu_resource *res);
@@ -214,6 +224,11 @@ void facet_gpu_output_reset(struct gpu *gpu);
 
 /* --- scanout.c --- */
 
+struct facet_rect facet_gpu_rect_get(const struct wire_gpu_rect *r);
+/* Shows cmd->job.resource_id; a blob by cmd->job.scanout.layout. */
+uint32_t facet_gpu_show(struct gpu_command *cmd, unsigned int output,
+			const struct facet_rect *rect);
+uint32_t facet_gpu_turn_off(struct gpu_command *cmd, unsigned int output);
 void facet_gpu_scanout_forget(struct gpu *gpu, unsigned int output);
 
 /* --- cursor.c --- */
@@ -222,8 +237,20 @@ void facet_gpu_scanout_forget(struct gpu *gpu, unsigned int output);
 void facet_gpu_cursor_done(struct gpu *gpu, unsigned int output);
 void facet_gpu_cursor_reset(struct gpu *gpu);
 
+/* --- capset.c --- */
+
+/* NULL: the engine has none of this number. */
+const struct facet_capset *facet_gpu_capset_find(const struct gpu *gpu, uint32_t id);
+
 /* --- backing.c --- */
 
+/*
+ * Begins cmd->backing out of @count entries at cmd->entries_at, or goes on after the IOMMU was
+ * asked. 0: it is whole; GPU_RETRY; or the error to answer.
+ */
+uint32_t facet_gpu_backing_build(struct gpu_command *cmd, uint32_t count);
+/* As the engine takes it. */
+struct facet_backing *facet_gpu_backing_base(struct gpu_backing *backing);
 void facet_gpu_backing_drop(struct gpu_backing *backing);
 /* Copies entries of an ATTACH_BACKING from @first on; false: the guest sent fewer. */
 bool facet_gpu_backing_entries(const struct gpu_command *cmd, uint32_t first,
@@ -254,6 +281,7 @@ typedef uint32_t facet_gpu_handler(struct gpu_command *cmd);
 facet_gpu_handler facet_gpu_create_2d, facet_gpu_create_3d, facet_gpu_unref_resource,
 	facet_gpu_assign_uuid;
 facet_gpu_handler facet_gpu_attach_backing, facet_gpu_detach_backing;
+facet_gpu_handler facet_gpu_create_blob, facet_gpu_set_scanout_blob;
 facet_gpu_handler facet_gpu_transfer_to_host_2d, facet_gpu_transfer_to_host_3d,
 	facet_gpu_transfer_from_host_3d;
 facet_gpu_handler facet_gpu_set_scanout, facet_gpu_flush;

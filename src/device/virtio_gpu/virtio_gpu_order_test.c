@@ -87,8 +87,8 @@ static void test_short_answers(void **state)
 static void test_unknown(void **state)
 {
 	struct fixture *f = *state;
-	static const uint32_t unknown[] = { 0,     0xff,  0x10c, 0x10d, 0x1ff,  0x208,
-					    0x209, 0x300, 0x301, 0x302, 0x1100, UINT32_MAX };
+	static const uint32_t unknown[] = { 0,     0xff,  0x10e, 0x1ff,  0x208,     0x209,
+					    0x300, 0x301, 0x302, 0x1100, UINT32_MAX };
 	union gpu_request req = { 0 };
 	int ticket;
 

@@ -23,12 +23,12 @@ static void test_info(void **state)
 
 	assert_int_equal(virtio->device_id, 16);
 	assert_int_equal(virtio->queue_count, 2);
-	assert_int_equal(virtio->features, 7);
+	assert_int_equal(virtio->features, 31);
 	facet_device_config_read(device, 0, &config, sizeof(config));
 	assert_int_equal(le32_get(config.num_scanouts), 2);
 	assert_int_equal(le32_get(config.num_capsets), 2);
 	assert_int_equal(testbed_boot(&flat, false, 1), 0);
-	assert_int_equal(facet_device_virtio(facet_loopback_device(flat.guest))->features, 6);
+	assert_int_equal(facet_device_virtio(facet_loopback_device(flat.guest))->features, 14);
 	assert_int_equal(create_context(&flat, 1), UNSPEC);
 	facet_transport_destroy(flat.guest);
 }

@@ -32,6 +32,7 @@ static void null_execute(struct facet_engine *engine, struct facet_job *job)
 {
 	switch (job->kind) {
 	case FACET_JOB_ATTACH_BACKING:
+	case FACET_JOB_BLOB_CREATE:
 		/* Nothing will ever look at the pages: let go of them now. */
 		job->backing->release(job->backing);
 		job->done(job, 0);

@@ -139,6 +139,22 @@ int facet_image_upload(void *pixels, uint32_t width, const struct facet_rect *re
 	return 0;
 }
 
+void facet_image_gather(const struct iovec *iov, unsigned int count, uint64_t offset,
+			uint32_t from_stride, const struct facet_rect *rect, void *to,
+			size_t to_stride)
+{
+	size_t line = (size_t)rect->width * FACET_IMAGE_PIXEL;
+	struct walk walk = { .iov = iov, .left = count };
+
+	if (line == from_stride && line == to_stride) {
+		walk_read(&walk, offset, to, line * rect->height);
+		return;
+	}
+	for (uint32_t y = 0; y < rect->height; y++)
+		walk_read(&walk, offset + (uint64_t)y * from_stride, (uint8_t *)to + y * to_stride,
+			  line);
+}
+
 void facet_image_read(const void *pixels, uint32_t width, const struct facet_rect *rect, void *to,
 		      size_t to_stride)
 {

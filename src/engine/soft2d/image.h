@@ -40,6 +40,14 @@ bool facet_rect_intersect(const struct facet_rect *a, const struct facet_rect *b
 int facet_image_upload(void *pixels, uint32_t width, const struct facet_rect *rect,
 		       const struct iovec *iov, unsigned int count, uint64_t offset);
 
+/*
+ * The other way round: @rect's first pixel is at @offset of scattered pages, lines there are
+ * @from_stride bytes apart, which is at least a line. The caller has made sure that they are there.
+ */
+void facet_image_gather(const struct iovec *iov, unsigned int count, uint64_t offset,
+			uint32_t from_stride, const struct facet_rect *rect, void *to,
+			size_t to_stride);
+
 /* Copies @rect of the picture to @to, lines @to_stride bytes apart. */
 void facet_image_read(const void *pixels, uint32_t width, const struct facet_rect *rect, void *to,
 		      size_t to_stride);

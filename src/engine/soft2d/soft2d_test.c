@@ -317,6 +317,74 @@ static void engines_are_named(void **state)
 	facet_engine_destroy(NULL);
 }
 
+/* A blob is 9 bytes into the guest's pages; its lines are two pixels longer than the picture. */
+static void blob_is_read_in_place(void **state)
+{
+	enum { LINE = WIDTH + 2, LINES = 3, SKIP = 9 };
+	struct fixture *f = *state;
+	struct facet_job blob = {
+		.kind = FACET_JOB_BLOB_CREATE,
+		.resource_id = 4,
+		.backing = &f->backing,
+		.blob_size = sizeof(f->guest),
+	};
+	struct facet_job show = {
+		.kind = FACET_JOB_SET_SCANOUT,
+		.resource_id = 4,
+		.scanout = { .rect = { 1, 1, 3, 2 },
+			     .layout = { 2, WIDTH, LINES, LINE * 4, SKIP } },
+	};
+	const struct facet_rect all = { 0, 0, 3, 2 };
+	uint32_t *seen, expected;
+
+	blob.blob_size++;
+	assert_int_equal(run(f, blob), -EINVAL); /* more than there is behind it */
+	blob.blob_size--;
+	assert_int_equal(run(f, blob), 0);
+	assert_int_equal(run(f, blob), -EINVAL);
+	show.scanout.layout.offset = sizeof(f->guest) - (LINE * (LINES - 1) + WIDTH) * 4 + 1;
+	assert_int_equal(run(f, show), -EINVAL);
+	show.scanout.layout.offset = SKIP;
+	show.scanout.layout.stride = WIDTH * 4 - 1;
+	assert_int_equal(run(f, show), -EINVAL);
+	show.scanout.layout.stride = LINE * 4;
+	assert_int_equal(run(f, show), 0);
+	/* The guest draws, and nothing has to be transferred. */
+	memset(f->guest, 0x5c, sizeof(f->guest));
+	expected = 0x11223344;
+	memcpy((char *)f->guest + SKIP + (LINE * 2 + 3) * 4, &expected, 4);
+	assert_int_equal(run(f, (struct facet_job){ .kind = FACET_JOB_FLUSH,
+						    .resource_id = 4,
+						    .flush = { 0, 0, UINT32_MAX, UINT32_MAX } }),
+			 0);
+	assert_int_equal(f->display.commits, 1);
+	assert_int_equal(f->display.damage.width, 3);
+	seen = fake_display_read(&f->display, 0, &all);
+	assert_int_equal(seen[0], 0x5c5c5c5c);
+	assert_int_equal(seen[3 + 2], expected);
+	free(seen);
+	/* The pages go, and come back. */
+	assert_int_equal(
+		run(f, (struct facet_job){ .kind = FACET_JOB_DETACH_BACKING, .resource_id = 4 }),
+		0);
+	assert_int_equal(f->released, 1);
+	assert_int_equal(f->display.shown[0]->read(f->display.shown[0], &all, &expected, 12),
+			 -ENODATA);
+	blob.kind = FACET_JOB_ATTACH_BACKING;
+	f->backing.size--;
+	assert_int_equal(run(f, blob), -EINVAL);
+	f->backing.size++;
+	assert_int_equal(run(f, blob), 0);
+	seen = fake_display_read(&f->display, 0, &all);
+	assert_int_equal(seen[0], 0x5c5c5c5c);
+	free(seen);
+	assert_int_equal(
+		run(f, (struct facet_job){ .kind = FACET_JOB_RESOURCE_UNREF, .resource_id = 4 }),
+		0);
+	assert_int_equal(f->released, 2);
+	assert_null(f->display.shown[0]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -325,6 +393,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(creation_is_checked, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(outputs_show_parts, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(cursor_is_argb, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(blob_is_read_in_place, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(reset_forgets_all, set_up, tear_down),
 		cmocka_unit_test(formats_become_argb),
 		cmocka_unit_test(engines_are_named),

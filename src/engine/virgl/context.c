@@ -126,7 +126,7 @@ int facet_virgl_context_use(struct facet_virgl *virgl, uint32_t id)
 /* True when the attachment can wait until the context is made. */
 static bool attach_later(struct context *context, const struct facet_resource *res)
 {
-	if (context->made || !res->pixels)
+	if (context->made || facet_resource_is_rendered(res))
 		return false;
 	for (unsigned int i = 0; i < context->waiting_count; i++)
 		if (context->waiting[i] == res->id)
@@ -166,7 +166,7 @@ int facet_virgl_context_detach(struct facet_virgl *virgl, struct facet_job *job)
 	for (unsigned int i = 0; i < context->waiting_count; i++)
 		if (context->waiting[i] == res->id)
 			context->waiting[i] = context->waiting[--context->waiting_count];
-	if (context->made && !res->pixels)
+	if (context->made && facet_resource_is_rendered(res))
 		virgl_renderer_ctx_detach_resource((int)context->id, (int)res->id);
 	return 0;
 }

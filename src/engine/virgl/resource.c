@@ -97,7 +97,7 @@ int facet_virgl_attach_backing(struct facet_virgl *virgl, struct facet_job *job)
 	struct facet_resource *res = facet_scene_find(&virgl->scene, job->resource_id);
 	int r = facet_scene_execute(&virgl->scene, job);
 
-	if (r || res->pixels)
+	if (r || !facet_resource_is_rendered(res))
 		return r;
 	r = attach_iov(res);
 	if (r)
@@ -114,10 +114,35 @@ static int upload(const struct facet_resource *res)
 	return virgl_renderer_transfer_write_iov(res->id, 0, 0, 0, 0, &box, 0, &iov, 1) ? -EIO : 0;
 }
 
+/* So that a context can name it; the bytes stay the guest's pages, which both of us look at. */
+static int tell_of_blob(struct facet_virgl *virgl, struct facet_resource *res)
+{
+	struct virgl_renderer_resource_create_blob_args args = {
+		.res_handle = res->id,
+		.blob_mem = VIRGL_RENDERER_BLOB_MEM_GUEST,
+		.size = res->blob_size,
+	};
+	int r = facet_virgl_load(virgl);
+
+	if (r)
+		return r;
+	if (!res->backing)
+		return -EINVAL;
+	args.iovecs = res->backing->iov;
+	args.num_iovs = res->backing->count;
+	r = virgl_renderer_resource_create_blob(&args);
+	if (r)
+		return r == -ENOMEM ? r : -EINVAL;
+	res->blob_rendered = true;
+	return 0;
+}
+
 int facet_virgl_promote(struct facet_virgl *virgl, struct facet_resource *res)
 {
 	int r;
 
+	if (res->blob_size)
+		return res->blob_rendered ? 0 : tell_of_blob(virgl, res);
 	if (!res->pixels)
 		return 0;
 	r = facet_virgl_load(virgl);
@@ -242,6 +267,8 @@ int facet_virgl_transfer(struct facet_virgl *virgl, struct facet_job *job)
 
 	if (!res)
 		return -ENOENT;
+	if (res->blob_size)
+		return -EINVAL;
 	/* A 2D transfer has no other fields than these. */
 	if (job->transfer.is_2d)
 		transfer.level = transfer.stride = transfer.layer_stride = 0;

@@ -131,7 +131,7 @@ extern const struct facet_scene_ops facet_virgl_scene_ops;
 int facet_virgl_resource_create(struct facet_virgl *virgl, struct facet_job *job);
 int facet_virgl_attach_backing(struct facet_virgl *virgl, struct facet_job *job);
 int facet_virgl_transfer(struct facet_virgl *virgl, struct facet_job *job);
-/* Hands a 2D resource to the renderer; nothing to do when it has it. */
+/* Hands a 2D resource to the renderer, or tells it of a blob; nothing to do when it has it. */
 int facet_virgl_promote(struct facet_virgl *virgl, struct facet_resource *res);
 
 #endif

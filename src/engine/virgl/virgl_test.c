@@ -657,6 +657,26 @@ static void bad_objects_are_refused(void **state)
 	assert_int_equal(run(f, job), -EINVAL);
 }
 
+/* It is shown, before and after a context hears of it, from the guest's own pages. */
+static void blobs_stay_where_they_are(void **state)
+{
+	struct fixture *f = *state;
+	struct facet_job show = scanout(5), blob = backing_job(f, 5);
+
+	blob.kind = FACET_JOB_BLOB_CREATE;
+	blob.blob_size = sizeof(f->guest);
+	show.scanout.layout = (struct facet_layout){ FORMAT_BGRA, WIDTH, HEIGHT, WIDTH * 4, 0 };
+	assert_int_equal(run(f, blob) | run(f, show), 0);
+	expect_guest_pixels(f, (struct facet_rect){ 0, 0, WIDTH, HEIGHT });
+	assert_int_equal(run(f, of_context(FACET_JOB_CONTEXT_CREATE, 0)), 0);
+	assert_int_equal(run(f, of_context(FACET_JOB_CONTEXT_ATTACH, 5)), 0);
+	assert_int_equal(clear(f, 5, 0, 0, 1), -EINVAL); /* loads the renderer; it has no shape */
+	f->guest[WIDTH + 3] ^= 0xffffff;
+	expect_guest_pixels(f, (struct facet_rect){ 1, 0, 7, 3 });
+	assert_int_equal(run(f, of_context(FACET_JOB_DETACH_BACKING, 5)), 0);
+	assert_int_equal(f->released, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -667,6 +687,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(fences_come_in_order, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(consoles_need_no_renderer, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(pictures_become_textures, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(blobs_stay_where_they_are, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(reset_and_again, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(queries_do_not_hold_up_fences, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(bad_boxes_are_refused, set_up, tear_down),

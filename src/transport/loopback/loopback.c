@@ -179,7 +179,11 @@ static int loop_create(const struct facet_transport_config *cfg, struct facet_tr
 		loop_destroy(&loop->transport);
 		return r;
 	}
-	loop->port = (struct facet_port){ loop->memory, config_changed };
+	loop->port = (struct facet_port){
+		.memory = loop->memory,
+		.config_changed = config_changed,
+		.carries = UINT64_MAX,
+	};
 	r = build(loop, cfg, err);
 	if (r < 0) {
 		loop_destroy(&loop->transport);

@@ -344,6 +344,11 @@ struct facet_pci *facet_vfio_user_function(struct facet_vfio_user *vfu)
 	return vfu->pci;
 }
 
+int facet_vfio_user_client(const struct facet_vfio_user *vfu)
+{
+	return vfu->main.fd;
+}
+
 void facet_vfio_user_status(const struct facet_vfio_user *vfu, struct facet_vfio_user_status *ret)
 {
 	*ret = (struct facet_vfio_user_status){

@@ -44,6 +44,8 @@ int facet_vfio_user_dispatch(struct facet_vfio_user *vfu);
 
 void facet_vfio_user_status(const struct facet_vfio_user *vfu, struct facet_vfio_user_status *ret);
 struct facet_pci *facet_vfio_user_function(struct facet_vfio_user *vfu);
+/* Its socket, borrowed; -1: nobody is there. */
+int facet_vfio_user_client(const struct facet_vfio_user *vfu);
 
 /*
  * For programs that do nothing else: serve @function at the socket @path, which only this user may
