@@ -120,9 +120,9 @@ static int group_open(const struct facet_vfio_config *cfg, int root_fd, struct f
 		return -ENOMEM;
 	r = open_group(k, root_fd, &place, cfg->noiommu, err);
 	if (r == 0)
-		r = open_container(k, root_fd, err);
-	if (r == 0)
 		r = check_viable(k, root_fd, &place, err);
+	if (r == 0)
+		r = open_container(k, root_fd, err);
 	if (r == 0)
 		r = join(k, &place, err);
 	if (r == 0)

@@ -255,7 +255,7 @@ int facet_vfio_enable(struct facet_vfio *vfio, bool bus_master, struct facet_err
 {
 	const uint32_t memory = 1 << 1, master = 1 << 2;
 	const unsigned int command = 4;
-	uint32_t value;
+	uint32_t value = 0;
 	int r = facet_vfio_config_read(vfio, command, 2, &value, err);
 
 	if (r < 0)
