@@ -18,7 +18,7 @@
  * facet_pci_init() builds a configuration space: three arrays of 4096 bytes, which are the values,
  * the bits that may be written, and the bits that are cleared by writing 1. BAR sizing, bus master,
  * MSI-X enable and the rest are nothing but masks; what has an effect beyond its bit is listed in
- * config.c. The function itself is left with its registers.
+ * space.c. The function itself is left with its registers.
  *
  * Whoever carries the accesses (a transport) is the function's host. It calls facet_pci_config_*()
  * and facet_pci_bar_*(), and lends guest memory, interrupts, and DMA to where no memory is shared.
@@ -96,7 +96,7 @@ struct facet_pci_ops {
 	 */
 	int (*create)(const void *config, struct facet_pci_host *host, struct facet_pci **ret,
 		      struct facet_error *err);
-	void (*destroy)(struct facet_pci *pci);
+	void (*destroy)(struct facet_pci *pci); /* NULL: free() will do */
 
 	/*
 	 * As after power-on; configuration space is already. Also when the client has gone, so that
@@ -140,7 +140,7 @@ struct facet_pci_config {
 	uint8_t writable[FACET_PCI_CONFIG_SIZE];
 	uint8_t clearable[FACET_PCI_CONFIG_SIZE];
 	uint8_t initial[FACET_PCI_CONFIG_SIZE]; /* values after a reset */
-	uint16_t next, last;                    /* free space; the last capability; */
+	uint16_t next, last;                    /* free space; the last capability */
 	uint16_t next_extended, last_extended;  /* the same beyond 256 bytes */
 	uint16_t express, pm, msi, msix;        /* capabilities; 0: none */
 };
@@ -152,6 +152,7 @@ struct facet_pci {
 	struct facet_pci_info info;
 	struct facet_pci_config config;
 	uint8_t msix_table[FACET_PCI_MAX_VECTORS * 16];
+	bool intx_level; /* of the pin, were it not disabled */
 };
 
 /* --- for functions --- */
@@ -201,7 +202,7 @@ struct facet_pci_dma {
 	void (*done)(struct facet_pci_dma *dma, int result);
 
 	struct facet_list link; /* from here on the host's own */
-	size_t finished;
+	size_t finished, asked;
 	uint16_t id;
 };
 
