@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 
 #include "host/vfio/kernel.h"
 #include "host/vfio/place.h"
@@ -56,14 +57,15 @@ static int open_files(struct facet_vfio_kernel *k, int root_fd,
 		      const struct facet_vfio_place *place, struct facet_error *err)
 {
 	char path[64];
+	struct stat st;
 
-	if (!place->cdev[0])
+	/* Without an IOMMU it would be called "noiommu-vfioN", and is not looked for. */
+	snprintf(path, sizeof(path), "dev/vfio/devices/%s", place->cdev);
+	if (!place->cdev[0] || (fstatat(root_fd, path, &st, 0) < 0 && errno == ENOENT))
 		return facet_error_set(err, -ENOENT,
 				       "%s has no file of its own in this kernel (Linux 6.6 with "
 				       "VFIO_DEVICE_CDEV has): use its group",
 				       k->base.name);
-	/* Without an IOMMU it would be called "noiommu-vfioN", and is not looked for. */
-	snprintf(path, sizeof(path), "dev/vfio/devices/%s", place->cdev);
 	k->device = facet_vfio_place_node(root_fd, path, err);
 	if (k->device < 0)
 		return k->device;
