@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * edu_test.c - drives QEMU's `edu` device, or one like it, through facet's VFIO client: the kernel's
- * VFIO or a vfio-user socket, it is the same test. usage: edu-test [--backend NAME] [--by-message]
+ * edu_test.c - drives QEMU's `edu` device, or one like it, through facet's VFIO client: the
+ * kernel's VFIO or a vfio-user socket, it is the same test. usage: edu-test [--backend NAME]
+ * [--by-message]
  * [--no-reset] DEVICE. Writes TAP; ends with 1 when something was wrong.
  *
  * Registers: QEMU's docs/specs/edu.rst.
@@ -45,8 +46,8 @@ enum {
 
 	BUFFER = 0x40000, /* the device's own memory, as its DMA engine sees it */
 	PAGE = 4096,
-	PAGES = 4,        /* of our memory; the first two get mapped */
-	IOVA = 0x100000,  /* the engine has 28 bits of address */
+	PAGES = 4,       /* of our memory; the first two get mapped */
+	IOVA = 0x100000, /* the engine has 28 bits of address */
 	PATIENCE_S = 60,
 };
 
@@ -345,17 +346,35 @@ static void test_reset(void)
 	facet_vfio_info(vfio, &info);
 	r = facet_vfio_reset(vfio, &err);
 	if (no_reset)
-		check(r == -ENOTSUP && !info.resettable, "no reset, and that is said: %s", err.text);
+		check(r == -ENOTSUP && !info.resettable, "no reset, and that is said: %s",
+		      err.text);
 	else
 		check(r == 0, "it is reset%s%s", r ? ": " : "", r ? err.text : "");
 	must(facet_vfio_enable(vfio, true, &err));
 	test_registers();
 }
 
-static void all_tests(void)
+static void open_device(void)
 {
 	must(facet_vfio_open(&config, &vfio, &err));
 	must(facet_vfio_enable(vfio, true, &err));
+}
+
+static void test_second_user(void)
+{
+	struct facet_vfio_dma dma = dma_of(IOVA, 0, 1);
+
+	must(facet_vfio_dma_map(vfio, &dma, &err));
+	facet_vfio_close(vfio);
+	open_device();
+	check((get(REG_ID) & 0xff) == 0xed, "closed and opened again, it is there");
+	memset(memory, 0, PAGE);
+	check(store(IOVA) && blank(0), "and what was mapped before is not");
+}
+
+static void all_tests(void)
+{
+	open_device();
 	test_identity();
 	test_registers();
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
@@ -363,11 +382,7 @@ static void all_tests(void)
 	test_dma();
 	test_dma_interrupt();
 	test_reset();
-	facet_vfio_close(vfio);
-
-	must(facet_vfio_open(&config, &vfio, &err));
-	must(facet_vfio_enable(vfio, true, &err));
-	check((get(REG_ID) & 0xff) == 0xed, "it can be opened again");
+	test_second_user();
 	facet_vfio_close(vfio);
 }
 

@@ -6,7 +6,7 @@
 
 #include <jansson.h>
 
-#include "host/vfio/user.h"
+#include "host/vfio/socket.h"
 
 enum {
 	MAX_TEXT = 4096,
@@ -21,7 +21,7 @@ static uint32_t number(const json_t *object, const char *name, uint32_t missing,
 	return n < 1 ? 1 : n > limit ? limit : (uint32_t)n;
 }
 
-static int take_capabilities(struct facet_vfio_user *user, const char *text, size_t size,
+static int take_capabilities(struct facet_vfio_socket *sock, const char *text, size_t size,
 			     struct facet_error *err)
 {
 	const json_t *capabilities;
@@ -32,20 +32,20 @@ static int take_capabilities(struct facet_vfio_user *user, const char *text, siz
 		root = json_loadb(text, size, JSON_REJECT_DUPLICATES, NULL);
 		if (!json_is_object(root)) {
 			json_decref(root);
-			return facet_vfio_user_protest(user, "its version is no JSON", err);
+			return facet_vfio_socket_protest(sock, "its version is no JSON", err);
 		}
 	}
 	capabilities = json_object_get(root, "capabilities");
-	user->max_fds =
+	sock->max_fds =
 		number(capabilities, "max_msg_fds", VFIO_USER_DEFAULT_FDS, VFIO_USER_MAX_FDS);
-	user->max_xfer = number(capabilities, "max_data_xfer_size", VFIO_USER_DEFAULT_XFER,
+	sock->max_xfer = number(capabilities, "max_data_xfer_size", VFIO_USER_DEFAULT_XFER,
 				VFIO_USER_DEFAULT_XFER);
-	user->max_maps = number(capabilities, "max_dma_maps", VFIO_USER_DEFAULT_MAPS, UINT32_MAX);
+	sock->max_maps = number(capabilities, "max_dma_maps", VFIO_USER_DEFAULT_MAPS, UINT32_MAX);
 	json_decref(root);
 	return 0;
 }
 
-int facet_vfio_user_greet(struct facet_vfio_user *user, struct facet_error *err)
+int facet_vfio_socket_greet(struct facet_vfio_socket *sock, struct facet_error *err)
 {
 	struct vfio_user_version version = { VFIO_USER_MAJOR, VFIO_USER_MINOR };
 	char text[128];
@@ -56,17 +56,17 @@ int facet_vfio_user_greet(struct facet_vfio_user *user, struct facet_error *err)
 		     "{\"capabilities\":{\"max_msg_fds\":%d,\"max_data_xfer_size\":%d}}",
 		     VFIO_USER_MAX_FDS, VFIO_USER_DEFAULT_XFER);
 	parts[1].iov_len = (size_t)n + 1;
-	r = facet_vfio_user_request(user, VFIO_USER_VERSION, parts, 2, NULL, 0, err);
+	r = facet_vfio_socket_request(sock, VFIO_USER_VERSION, parts, 2, NULL, 0, err);
 	if (r < 0)
 		return r;
 	if ((size_t)r < sizeof(version) || r > MAX_TEXT)
-		return facet_vfio_user_protest(user, "the size of its version", err);
-	memcpy(&version, user->channel.payload, sizeof(version));
+		return facet_vfio_socket_protest(sock, "the size of its version", err);
+	memcpy(&version, sock->channel.payload, sizeof(version));
 	if (version.major != VFIO_USER_MAJOR || version.minor > VFIO_USER_MINOR)
-		return facet_vfio_user_protest(user, "it speaks another version than asked for",
-					       err);
-	r = take_capabilities(user, (const char *)user->channel.payload + sizeof(version),
+		return facet_vfio_socket_protest(sock, "it speaks another version than asked for",
+						 err);
+	r = take_capabilities(sock, (const char *)sock->channel.payload + sizeof(version),
 			      (size_t)r - sizeof(version), err);
-	facet_vfio_channel_done(&user->channel);
+	facet_vfio_channel_done(&sock->channel);
 	return r;
 }

@@ -59,7 +59,7 @@ struct facet_vfio_ops {
 
 extern const struct facet_vfio_ops facet_vfio_group;
 extern const struct facet_vfio_ops facet_vfio_cdev;
-extern const struct facet_vfio_ops facet_vfio_user;
+extern const struct facet_vfio_ops facet_vfio_socket;
 
 /* An allocated device of @size bytes, of which struct facet_vfio is the first member. */
 struct facet_vfio *facet_vfio_new(const struct facet_vfio_ops *ops, size_t size, const char *name);

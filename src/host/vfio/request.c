@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "host/vfio/user.h"
+#include "host/vfio/socket.h"
 
 enum {
 	MAX_ERRNO = 4095,
@@ -23,29 +23,30 @@ static const char *const names[VFIO_USER_COMMANDS] = {
 	[VFIO_USER_DEVICE_RESET] = "a reset",
 };
 
-static int lost(struct facet_vfio_user *user, int code, struct facet_error *err)
+static int lost(struct facet_vfio_socket *sock, int code, struct facet_error *err)
 {
-	facet_vfio_channel_close(&user->channel);
-	return facet_error_set(err, code, "%s: the server %s", user->base.name,
+	facet_vfio_channel_close(&sock->channel);
+	return facet_error_set(err, code, "%s: the server %s", sock->base.name,
 			       code == -ECONNRESET  ? "has gone"
 			       : code == -ETIMEDOUT ? "does not answer"
 			       : code == -EPROTO    ? "does not speak vfio-user"
 						    : strerror(-code));
 }
 
-int facet_vfio_user_protest(struct facet_vfio_user *user, const char *what, struct facet_error *err)
+int facet_vfio_socket_protest(struct facet_vfio_socket *sock, const char *what,
+			      struct facet_error *err)
 {
-	facet_vfio_channel_close(&user->channel);
+	facet_vfio_channel_close(&sock->channel);
 	return facet_error_set(err, -EPROTO, "%s: the server broke the protocol: %s",
-			       user->base.name, what);
+			       sock->base.name, what);
 }
 
 /* --- what the server asks --- */
 
 /* The request is in the channel. Writes up to @ret_size bytes of a reply over it. */
-static int perform(struct facet_vfio_user *user, size_t *ret_size)
+static int perform(struct facet_vfio_socket *sock, size_t *ret_size)
 {
-	struct facet_vfio_channel *channel = &user->channel;
+	struct facet_vfio_channel *channel = &sock->channel;
 	const bool write = channel->header.command == VFIO_USER_DMA_WRITE;
 	struct vfio_user_dma_access access;
 
@@ -58,18 +59,18 @@ static int perform(struct facet_vfio_user *user, size_t *ret_size)
 	    channel->size != sizeof(access) + (write ? access.count : 0))
 		return -EINVAL;
 	*ret_size = sizeof(access) + (write ? 0 : access.count);
-	return facet_vfio_user_copy(user, access.address, channel->payload + sizeof(access),
-				    access.count, write);
+	return facet_vfio_socket_copy(sock, access.address, channel->payload + sizeof(access),
+				      access.count, write);
 }
 
-static int answer(struct facet_vfio_user *user, int64_t deadline_ms)
+static int answer(struct facet_vfio_socket *sock, int64_t deadline_ms)
 {
-	struct facet_vfio_channel *channel = &user->channel;
+	struct facet_vfio_channel *channel = &sock->channel;
 	struct vfio_user_header reply = { .id = channel->header.id,
 					  .command = channel->header.command,
 					  .flags = VFIO_USER_TYPE_REPLY };
 	struct iovec part = { channel->payload, 0 };
-	int r = perform(user, &part.iov_len);
+	int r = perform(sock, &part.iov_len);
 
 	if (r < 0) {
 		part.iov_len = 0;
@@ -87,9 +88,9 @@ static int answer(struct facet_vfio_user *user, int64_t deadline_ms)
  * Takes one message, if there is one. 1: it is a reply, and stays. 0: it was none, or not there
  * yet, which *@ret_idle says.
  */
-static int step(struct facet_vfio_user *user, int64_t deadline_ms, bool *ret_idle)
+static int step(struct facet_vfio_socket *sock, int64_t deadline_ms, bool *ret_idle)
 {
-	struct facet_vfio_channel *channel = &user->channel;
+	struct facet_vfio_channel *channel = &sock->channel;
 	int r = facet_vfio_channel_receive(channel);
 
 	*ret_idle = r == 0;
@@ -99,31 +100,31 @@ static int step(struct facet_vfio_user *user, int64_t deadline_ms, bool *ret_idl
 	case VFIO_USER_TYPE_REPLY:
 		return 1;
 	case VFIO_USER_TYPE_COMMAND:
-		return answer(user, deadline_ms);
+		return answer(sock, deadline_ms);
 	default:
 		return -EPROTO;
 	}
 }
 
-int facet_vfio_user_dispatch(struct facet_vfio *vfio, struct facet_error *err)
+int facet_vfio_socket_dispatch(struct facet_vfio *vfio, struct facet_error *err)
 {
-	struct facet_vfio_user *user = (void *)vfio;
-	const int64_t deadline = facet_vfio_now_ms() + user->timeout_ms;
+	struct facet_vfio_socket *sock = (void *)vfio;
+	const int64_t deadline = facet_vfio_now_ms() + sock->timeout_ms;
 	bool idle = false;
 	int r = 0;
 
-	if (user->channel.fd < 0)
+	if (sock->channel.fd < 0)
 		return facet_error_set(err, -ENOTCONN, "%s: the connection is closed", vfio->name);
 	for (int i = 0; i < MAX_STEPS && r == 0 && !idle; i++)
-		r = step(user, deadline, &idle);
+		r = step(sock, deadline, &idle);
 	if (r > 0)
-		return facet_vfio_user_protest(user, "a reply to nothing", err);
-	return r < 0 ? lost(user, r, err) : 0;
+		return facet_vfio_socket_protest(sock, "a reply to nothing", err);
+	return r < 0 ? lost(sock, r, err) : 0;
 }
 
 /* --- what we ask --- */
 
-static int await(struct facet_vfio_user *user, int64_t deadline_ms)
+static int await(struct facet_vfio_socket *sock, int64_t deadline_ms)
 {
 	bool idle;
 	int r = 0;
@@ -132,43 +133,43 @@ static int await(struct facet_vfio_user *user, int64_t deadline_ms)
 		/* Also when it never stops asking. */
 		if (facet_vfio_now_ms() >= deadline_ms)
 			return -ETIMEDOUT;
-		r = step(user, deadline_ms, &idle);
+		r = step(sock, deadline_ms, &idle);
 		if (r == 0 && idle)
-			r = facet_vfio_channel_wait(&user->channel, deadline_ms);
+			r = facet_vfio_channel_wait(&sock->channel, deadline_ms);
 	} while (r == 0);
 	return r;
 }
 
-static int refused(struct facet_vfio_user *user, uint16_t command, struct facet_error *err)
+static int refused(struct facet_vfio_socket *sock, uint16_t command, struct facet_error *err)
 {
-	const uint32_t error = user->channel.header.error;
+	const uint32_t error = sock->channel.header.error;
 	const int code = error && error <= MAX_ERRNO ? -(int)error : -EIO;
 
-	facet_vfio_channel_done(&user->channel);
-	return facet_error_set(err, code, "%s: the server refuses %s: %s", user->base.name,
+	facet_vfio_channel_done(&sock->channel);
+	return facet_error_set(err, code, "%s: the server refuses %s: %s", sock->base.name,
 			       names[command], strerror(-code));
 }
 
-int facet_vfio_user_request(struct facet_vfio_user *user, uint16_t command,
-			    const struct iovec *parts, unsigned int part_count, const int *fds,
-			    unsigned int fd_count, struct facet_error *err)
+int facet_vfio_socket_request(struct facet_vfio_socket *sock, uint16_t command,
+			      const struct iovec *parts, unsigned int part_count, const int *fds,
+			      unsigned int fd_count, struct facet_error *err)
 {
-	const int64_t deadline = facet_vfio_now_ms() + user->timeout_ms;
-	struct vfio_user_header header = { .id = user->next_id++, .command = command };
-	struct facet_vfio_channel *channel = &user->channel;
+	const int64_t deadline = facet_vfio_now_ms() + sock->timeout_ms;
+	struct vfio_user_header header = { .id = sock->next_id++, .command = command };
+	struct facet_vfio_channel *channel = &sock->channel;
 	int r;
 
 	if (channel->fd < 0)
 		return facet_error_set(err, -ENOTCONN, "%s: the connection is closed",
-				       user->base.name);
+				       sock->base.name);
 	r = facet_vfio_channel_send(channel, &header, parts, part_count, fds, fd_count, deadline);
 	if (r == 0)
-		r = await(user, deadline);
+		r = await(sock, deadline);
 	if (r < 0)
-		return lost(user, r, err);
+		return lost(sock, r, err);
 	if (channel->header.id != header.id || channel->header.command != command)
-		return facet_vfio_user_protest(user, "a reply to something else", err);
+		return facet_vfio_socket_protest(sock, "a reply to something else", err);
 	if (channel->header.flags & VFIO_USER_ERROR)
-		return refused(user, command, err);
+		return refused(sock, command, err);
 	return (int)channel->size;
 }

@@ -20,7 +20,7 @@
 static const struct facet_vfio_ops *const backends[] = {
 	&facet_vfio_cdev,
 	&facet_vfio_group,
-	&facet_vfio_user,
+	&facet_vfio_socket,
 };
 
 struct facet_vfio *facet_vfio_new(const struct facet_vfio_ops *ops, size_t size, const char *name)
@@ -48,7 +48,7 @@ static const struct facet_vfio_ops *choose(const struct facet_vfio_config *cfg, 
 		return NULL;
 	}
 	if (strchr(cfg->device, '/'))
-		return &facet_vfio_user;
+		return &facet_vfio_socket;
 	return facet_vfio_place_has_cdev(root_fd, cfg->device) ? &facet_vfio_cdev
 							       : &facet_vfio_group;
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* user_dma.c - memory that a vfio-user server may use: by its file, or by asking us. */
+/* socket_dma.c - memory that a vfio-user server may use: by its file, or by asking us. */
 #include <errno.h>
 #include <linux/vfio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/vfio/user.h"
+#include "host/vfio/socket.h"
 
 struct map {
 	struct facet_list link;
@@ -20,11 +20,11 @@ static struct map *map_of(struct facet_list *link)
 }
 
 /* The first that has a byte of it. */
-static struct map *overlapping(struct facet_vfio_user *user, uint64_t iova, uint64_t size)
+static struct map *overlapping(struct facet_vfio_socket *sock, uint64_t iova, uint64_t size)
 {
 	struct facet_list *pos;
 
-	facet_list_for_each(pos, &user->maps)
+	facet_list_for_each(pos, &sock->maps)
 	{
 		struct map *map = map_of(pos);
 
@@ -35,20 +35,20 @@ static struct map *overlapping(struct facet_vfio_user *user, uint64_t iova, uint
 	return NULL;
 }
 
-static void forget(struct facet_vfio_user *user, struct map *map)
+static void forget(struct facet_vfio_socket *sock, struct map *map)
 {
 	facet_list_remove(&map->link);
-	user->map_count--;
+	sock->map_count--;
 	free(map);
 }
 
-void facet_vfio_user_forget_maps(struct facet_vfio_user *user)
+void facet_vfio_socket_forget_maps(struct facet_vfio_socket *sock)
 {
-	while (!facet_list_empty(&user->maps))
-		forget(user, map_of(user->maps.next));
+	while (!facet_list_empty(&sock->maps))
+		forget(sock, map_of(sock->maps.next));
 }
 
-static int tell(struct facet_vfio_user *user, const struct facet_vfio_dma *dma,
+static int tell(struct facet_vfio_socket *sock, const struct facet_vfio_dma *dma,
 		struct facet_error *err)
 {
 	struct vfio_user_dma_map message = {
@@ -60,29 +60,29 @@ static int tell(struct facet_vfio_user *user, const struct facet_vfio_dma *dma,
 		.size = dma->size,
 	};
 	struct iovec part = { &message, sizeof(message) };
-	int r = facet_vfio_user_request(user, VFIO_USER_DMA_MAP, &part, 1, &dma->fd,
-					dma->fd < 0 ? 0 : 1, err);
+	int r = facet_vfio_socket_request(sock, VFIO_USER_DMA_MAP, &part, 1, &dma->fd,
+					  dma->fd < 0 ? 0 : 1, err);
 
 	if (r < 0)
 		return r;
-	facet_vfio_channel_done(&user->channel);
+	facet_vfio_channel_done(&sock->channel);
 	return 0;
 }
 
-int facet_vfio_user_dma_map(struct facet_vfio *vfio, const struct facet_vfio_dma *dma,
-			    struct facet_error *err)
+int facet_vfio_socket_dma_map(struct facet_vfio *vfio, const struct facet_vfio_dma *dma,
+			      struct facet_error *err)
 {
-	struct facet_vfio_user *user = (void *)vfio;
+	struct facet_vfio_socket *sock = (void *)vfio;
 	struct map *map;
 	int r;
 
-	if (overlapping(user, dma->iova, dma->size))
+	if (overlapping(sock, dma->iova, dma->size))
 		return facet_error_set(err, -EEXIST, "%s: something is mapped for DMA at 0x%llx",
 				       vfio->name, (unsigned long long)dma->iova);
-	if (user->map_count >= user->max_maps)
+	if (sock->map_count >= sock->max_maps)
 		return facet_error_set(err, -ENOSPC,
 				       "%s: the server takes no more than %u mappings", vfio->name,
-				       user->max_maps);
+				       sock->max_maps);
 	map = calloc(1, sizeof(*map));
 	if (!map)
 		return facet_error_set(err, -ENOMEM, "%s: out of memory", vfio->name);
@@ -92,23 +92,23 @@ int facet_vfio_user_dma_map(struct facet_vfio *vfio, const struct facet_vfio_dma
 			     .readable = dma->readable,
 			     .writable = dma->writable };
 	/* Before it is told: it may use what it was told of at once. */
-	facet_list_append(&user->maps, &map->link);
-	user->map_count++;
-	r = tell(user, dma, err);
+	facet_list_append(&sock->maps, &map->link);
+	sock->map_count++;
+	r = tell(sock, dma, err);
 	if (r < 0)
-		forget(user, map);
+		forget(sock, map);
 	return r;
 }
 
-int facet_vfio_user_dma_unmap(struct facet_vfio *vfio, uint64_t iova, uint64_t size,
-			      struct facet_error *err)
+int facet_vfio_socket_dma_unmap(struct facet_vfio *vfio, uint64_t iova, uint64_t size,
+				struct facet_error *err)
 {
 	struct vfio_user_dma_unmap message = { .argsz = sizeof(message),
 					       .address = iova,
 					       .size = size };
 	struct iovec part = { &message, sizeof(message) };
-	struct facet_vfio_user *user = (void *)vfio;
-	struct map *map = overlapping(user, iova, size);
+	struct facet_vfio_socket *sock = (void *)vfio;
+	struct map *map = overlapping(sock, iova, size);
 	int r;
 
 	if (!map || map->iova != iova || map->size != size)
@@ -117,24 +117,24 @@ int facet_vfio_user_dma_unmap(struct facet_vfio *vfio, uint64_t iova, uint64_t s
 				       "bytes",
 				       vfio->name, (unsigned long long)iova,
 				       (unsigned long long)size);
-	r = facet_vfio_user_request(user, VFIO_USER_DMA_UNMAP, &part, 1, NULL, 0, err);
+	r = facet_vfio_socket_request(sock, VFIO_USER_DMA_UNMAP, &part, 1, NULL, 0, err);
 	if (r >= 0)
-		facet_vfio_channel_done(&user->channel);
+		facet_vfio_channel_done(&sock->channel);
 	/* A server that has gone holds nothing; one that refuses may still ask for it. */
-	if (r >= 0 || user->channel.fd < 0)
-		forget(user, map);
+	if (r >= 0 || sock->channel.fd < 0)
+		forget(sock, map);
 	return r < 0 ? r : 0;
 }
 
-int facet_vfio_user_copy(struct facet_vfio_user *user, uint64_t iova, void *buf, size_t size,
-			 bool write)
+int facet_vfio_socket_copy(struct facet_vfio_socket *sock, uint64_t iova, void *buf, size_t size,
+			   bool write)
 {
 	uint8_t *bytes = buf;
 	struct map *map;
 	uint64_t n;
 
 	for (; size; iova += n, bytes += n, size -= n) {
-		map = overlapping(user, iova, 1);
+		map = overlapping(sock, iova, 1);
 		if (!map || !(write ? map->writable : map->readable))
 			return -EFAULT;
 		n = map->size - (iova - map->iova);
