@@ -14,6 +14,10 @@
 #include "base/cleanup.h"
 #include "host/tree_internal.h"
 
+enum {
+	PATIENCE = 10000, /* times that a path is looked up */
+};
+
 /* The path of a printf format in ret[FACET_TREE_PATH]; if it is too long the caller returns. */
 #define FORMAT_PATH(ret, fmt, failure)                                \
 	do {                                                          \
@@ -33,12 +37,17 @@ static int open_below(struct facet_tree *tree, const char *path, int flags)
 		.flags = (uint64_t)(flags | O_CLOEXEC | (flags & O_PATH ? 0 : O_NOCTTY)),
 		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
 	};
-	int fd;
+	int fd = -1;
 
 	/* The root of this host holds its links by itself. */
-	if (tree->old && tree->real)
+	if (tree->old && tree->real) {
 		fd = openat(tree->root_fd, path, (int)how.flags);
-	else
+		return fd < 0 ? -errno : fd;
+	}
+	/* EAGAIN: while it went up by "..", somebody on this machine renamed or mounted something.
+	 */
+	for (unsigned int tries = 0; fd < 0 && (!tries || errno == EAGAIN) && tries < PATIENCE;
+	     tries++)
 		fd = (int)syscall(SYS_openat2, tree->root_fd, path, &how, sizeof(how));
 	return fd < 0 ? -errno : fd;
 }

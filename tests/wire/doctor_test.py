@@ -157,7 +157,7 @@ class BundleTest(TreeCase):
         for secret in (b"4c7a2f0e", b"10.1.2.3", b"52:54", b"SERIAL", b"c0ffee", b"facet\nCap"):
             self.assertNotIn(secret, data)
         self.assertIn(b"i915.enable_gvt=1", data)
-        self.assertIn(b"00000000-0000-0000-0000-000000000001", data)
+        self.assertRegex(data, rb"GVTg_V5_4/devices.0{8}-0{4}-0{4}-0{4}-0{11}[1-9]")
 
 
 class GpusTest(TreeCase):
