@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/eventfd.h"
 #include "base/log.h"
 #include "transport/vhost_user/internal.h"
 
@@ -168,7 +169,7 @@ static void use_table(struct vhost_user *vu, struct vu_table *table, int fd)
 /* None is fine. */
 static bool is_good(int fd)
 {
-	return fd < 0 || vu_is_eventfd(fd);
+	return fd < 0 || facet_eventfd_check(fd);
 }
 
 static int adopt_ring(struct vhost_user *vu, unsigned int i, struct facet_handover *given,

@@ -122,8 +122,6 @@ bool vu_rings_running(const struct vhost_user *vu);
 void vu_rings_set_features(struct vhost_user *vu);
 /* Start or stop each as what we were told so far demands. */
 void vu_rings_update(struct vhost_user *vu);
-/* Nothing that can block us, or kill us by SIGPIPE: made non-blocking. False: it is no eventfd. */
-bool vu_is_eventfd(int fd);
 /* Memory or the IOTLB changed: rings that could not go on may do so now. */
 void vu_rings_refresh(struct vhost_user *vu);
 /* Let the device look into every running ring. */

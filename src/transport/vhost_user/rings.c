@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/eventfd.h"
 #include "transport/vhost_user/internal.h"
 
 /* #syscalls fstat newfstatat fcntl read write close */
@@ -334,14 +335,6 @@ int vu_get_vring_base(struct vhost_user *vu, struct vu_channel *m)
 	return 0;
 }
 
-/* Eventfds have no file type, unlike pipes and sockets. */
-bool vu_is_eventfd(int fd)
-{
-	struct stat st;
-
-	return fstat(fd, &st) == 0 && !(st.st_mode & S_IFMT) && fcntl(fd, F_SETFL, O_NONBLOCK) == 0;
-}
-
 /* The eventfd of a message about one ring; *ret is -1 when it comes without. */
 static int ring_fd(struct vhost_user *vu, struct vu_channel *m, struct vu_ring **ret_ring, int *ret)
 {
@@ -353,7 +346,7 @@ static int ring_fd(struct vhost_user *vu, struct vu_channel *m, struct vu_ring *
 	*ret = -1;
 	if (none)
 		return 0;
-	if (!vu_is_eventfd(m->fds[0])) {
+	if (!facet_eventfd_check(m->fds[0])) {
 		vu_complain(vu, "a vring message carries a descriptor that is no eventfd");
 		return -EPROTO;
 	}
