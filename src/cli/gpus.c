@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/cli.h"
+#include "cli/host.h"
 
 static const struct cli_column columns[] = {
 	{ "NAME" },
@@ -62,10 +62,16 @@ static int run(struct cli *cli)
 {
 	struct libscols_table *table;
 	json_t *gpus, *gpu;
+	bool hardware = false;
 	char *answer;
 	size_t i;
-	int r = facet_list_gpus(cli->conn, &answer);
+	int r;
 
+	if (cli_value(cli, "host"))
+		return cli_run_gpus_host(cli);
+	if (cli_value(cli, "all") || cli_value(cli, "root"))
+		return cli_wrong(cli, "--all and --root: go with --host");
+	r = facet_list_gpus(cli->conn, &answer);
 	if (r)
 		return cli_failed(cli, r);
 	gpus = cli_parse(cli, answer);
@@ -74,14 +80,25 @@ static int run(struct cli *cli)
 	if (cli->json)
 		return cli_print_json(gpus);
 	table = cli_table(columns);
-	json_array_foreach(gpus, i, gpu) add(table, gpu);
+	json_array_foreach(gpus, i, gpu)
+	{
+		add(table, gpu);
+		hardware |= *cli_string(gpu, "address");
+	}
 	json_decref(gpus);
-	return cli_print_table(table);
+	r = cli_print_table(table);
+	if (r == 0 && !hardware)
+		cli_say_why_no_gpu();
+	return r;
 }
 
 const struct cli_verb cli_gpus = {
 	.name = "gpus",
 	.arguments = "",
 	.summary = "List the GPUs of this host",
+	.options = { { "host", NULL,
+		       "without facetd: devices, and the parts that can be given away" },
+		     { "all", NULL, "also devices that are no GPU and can be split" },
+		     { "root", "DIR", "look at a tree of files in place of this host" } },
 	.run = run,
 };

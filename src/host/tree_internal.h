@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* tree_internal.h - what tree.c and record.c share. */
+#ifndef FACET_HOST_TREE_INTERNAL_H
+#define FACET_HOST_TREE_INTERNAL_H
+
+#include "host/tree.h"
+
+/* Where answers of a host that is not this one stand. */
+#define PROBES "facet-probe"
+
+struct facet_tree {
+	int root_fd;
+	bool real;
+	bool probes;   /* a made-up tree that has answers */
+	bool old;      /* no openat2() here */
+	bool recorded; /* everything that is read is remembered */
+	bool lost;     /* some of it was not, for lack of memory */
+	struct facet_record *records;
+	size_t count, space;
+};
+
+/* Copies what it is given; nothing, unless the tree is recorded. */
+void facet_tree_remember(struct facet_tree *tree, enum facet_record_kind kind, const char *path,
+			 const char *content, size_t size);
+
+#endif
