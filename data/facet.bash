@@ -13,7 +13,7 @@ _facet() {
 		words=$(facet "$verb" --help 2>/dev/null | grep -o -e '--[a-z-]*')
 	else
 		case $verb in
-		show | rm | restart | qemu-args | set | stats) words=$(facet ls 2>/dev/null | awk 'NR > 1 { print $1 }') ;;
+		show | rm | restart | qemu-args | set | stats | view) words=$(facet ls 2>/dev/null | awk 'NR > 1 { print $1 }') ;;
 		policy) if [ "$COMP_CWORD" -eq 2 ]; then
 			words=$(facet gpus 2>/dev/null | awk 'NR > 1 { print $1 }')
 		else

@@ -271,7 +271,7 @@ static int run(struct cli *cli)
 
 const struct cli_verb cli_view = {
 	.name = "view",
-	.arguments = "NAME [-- OPTION...]",
+	.arguments = "NAME [-- ARG...]",
 	.summary = "Watch and use a vGPU's screen with Looking Glass",
 	.min = 1,
 	.max = CLI_MAX_ARGUMENTS,

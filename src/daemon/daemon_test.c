@@ -110,7 +110,10 @@ static void test_record(void **state)
 						   .overcommit = true,
 						   .eus = "0-3,6",
 						   .eus_exclusive = true,
-						   .hang_ms = 1500 } };
+						   .hang_ms = 1500 },
+				       .kvmfr = { .path = "/dev/shm/x",
+						  .group = 27,
+						  .files = { { 5, 1ULL << 40 }, { 5, 6 } } } };
 	struct facetd_record loaded;
 	struct facet_error err;
 	char path[PATH_MAX];
@@ -130,6 +133,13 @@ static void test_record(void **state)
 	assert_string_equal(loaded.limits.eus, "0-3,6");
 	assert_true(loaded.limits.eus_exclusive);
 	assert_int_equal(loaded.limits.hang_ms, 1500);
+	assert_string_equal(loaded.kvmfr.path, "/dev/shm/x");
+	assert_int_equal(loaded.kvmfr.group, 27);
+	assert_memory_equal(loaded.kvmfr.files, saved.kvmfr.files, sizeof(saved.kvmfr.files));
+	saved.kvmfr.group = (gid_t)-1;
+	assert_int_equal(facetd_record_save(&place->dir, &saved, NULL), 0);
+	assert_int_equal(facetd_record_load(&place->dir, "one", &loaded, &err), 0);
+	assert_int_equal(loaded.kvmfr.group, (gid_t)-1);
 	facetd_rundir_path(&place->dir, "one", "vgpu.json", path);
 	file = fopen(path, "w");
 	fputs("{\"version\":1,\"name\":\"two\"}", file);
@@ -158,6 +168,11 @@ static int load(struct place *place, const char *text, struct facetd_record *ret
 	"\"height\":65,\"outputs\":1,\"created\":5,\"pid\":7,\"start_time\":8,\"restarts\":0," \
 	"\"reason\":\"\""
 
+#define LIMITS                                                                                 \
+	",\"type\":\"\",\"limits\":{\"weight\":7,\"cap_ppm\":1,\"reservation_ppm\":0,\"eus\":" \
+	"\"\","                                                                                \
+	"\"eus_exclusive\":false,\"hang_ms\":0,\"vram_bytes\":0,\"overcommit\":false}"
+
 /* What the last version wrote is still read; what a later one will write is not guessed at. */
 static void test_record_versions(void **state)
 {
@@ -170,6 +185,13 @@ static void test_record_versions(void **state)
 		"{\"version\":2," COMMON ",\"type\":\"\",\"limits\":{\"weight\":0,\"cap_ppm\":1,"
 		"\"reservation_ppm\":0,\"eus\":\"\",\"eus_exclusive\":false,\"hang_ms\":0,"
 		"\"vram_bytes\":0,\"overcommit\":false}}",
+		"{\"version\":3," COMMON LIMITS ",\"kvmfr\":{}}",
+		"{\"version\":3," COMMON LIMITS ",\"kvmfr\":{\"path\":\"x\",\"group\":1,"
+		"\"files\":[]}}",
+		"{\"version\":3," COMMON LIMITS ",\"kvmfr\":{\"path\":\"/x\",\"group\":-2,"
+		"\"files\":[]}}",
+		"{\"version\":3," COMMON LIMITS ",\"kvmfr\":{\"path\":\"/x\",\"group\":1,"
+		"\"files\":[[1]]}}",
 		"{\"version\":1," COMMON "}",
 		"{\"version\":0," COMMON "}",
 		"{" COMMON "}",
@@ -186,6 +208,12 @@ static void test_record_versions(void **state)
 	assert_int_equal(r.limits.share.cap_ppm, FACET_SHARE_ALL);
 	assert_int_equal(r.limits.hang_ms, FACETD_HANG_MS);
 	assert_true(r.limits.overcommit);
+	assert_int_equal(load(place, "{\"version\":2," COMMON LIMITS "}", &r, &err), 0);
+	assert_int_equal(r.limits.share.weight, 7);
+	assert_string_equal(r.kvmfr.path, "");
+	assert_int_equal(load(place, "{\"version\":3," COMMON LIMITS ",\"kvmfr\":null}", &r, &err),
+			 0);
+	assert_string_equal(r.kvmfr.path, "");
 	assert_int_equal(load(place, "{\"version\":4}", &r, &err), -EPROTONOSUPPORT);
 	assert_non_null(strstr(err.text, "version 4"));
 	assert_non_null(strstr(err.text, "up to 3"));

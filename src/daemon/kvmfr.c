@@ -42,12 +42,11 @@ static bool choose_default(struct facet_varlink_call *call, const struct facetd_
  */
 static bool may_be_there(const struct facetd_rundir *dir, const char *path)
 {
-	size_t size = (size_t)(strrchr(path, '/') - path);
+	static const char folder[] = "/dev/shm/";
 
 	if (!dir->shared || dir->group == (gid_t)-1)
 		return true;
-	return (size == strlen("/dev/shm") && strncmp(path, "/dev/shm", size) == 0) ||
-	       (size == strlen(dir->path) && strncmp(path, dir->path, size) == 0);
+	return strncmp(path, folder, strlen(folder)) == 0 && !strchr(path + strlen(folder), '/');
 }
 
 static bool choose_path(struct facet_varlink_call *call, const struct facetd_rundir *dir,
@@ -68,8 +67,8 @@ static bool choose_path(struct facet_varlink_call *call, const struct facetd_run
 	if (!may_be_there(dir, path)) {
 		facetd_fail_argument(call, "kvmfr",
 				     "kvmfr %.80s: a facetd of root with a socket group makes them "
-				     "in /dev/shm or %s",
-				     path, dir->path);
+				     "in /dev/shm only",
+				     path);
 		return false;
 	}
 	strcpy(record->kvmfr.path, path);

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -30,17 +31,25 @@ static int tear_down(void **state)
 	return 0;
 }
 
+static void kvmfr_path(const char *name, char *ret, size_t size)
+{
+	snprintf(ret, size, "/dev/shm/facet-api-%d-%s", (int)getpid(), name);
+}
+
 static void create(struct facet_conn *conn, const char *name)
 {
+	char path[80];
 	struct facet_create wanted = { .size = sizeof(wanted),
 				       .name = name,
 				       .type = "virgl-8",
 				       .weight = 9,
 				       .vram_bytes = 32 << 20,
 				       .eus = "0-0",
+				       .kvmfr = path,
 				       .flags = FACET_CREATE_HANG_NEVER };
 	char *json;
 
+	kvmfr_path(name, path, sizeof(path));
 	assert_int_equal(facet_create(conn, &wanted, &json), 0);
 	assert_non_null(strstr(json, name));
 	facet_free(json);
@@ -83,12 +92,16 @@ static void test_life(void **state)
 	struct facet_vgpu_info **vgpus, *one;
 	struct facet_stats **stats;
 	int null = open("/dev/null", O_WRONLY);
+	char path[80];
 
 	create(conn, "one");
 	create(conn, "two");
 	assert_int_equal(facet_get_vgpus(conn, &vgpus), 0);
 	assert_string_equal(vgpus[0]->name, "one");
 	assert_string_equal(vgpus[1]->type, "virgl-8");
+	kvmfr_path("two", path, sizeof(path));
+	assert_string_equal(vgpus[1]->kvmfr, path);
+	assert_int_equal(access(path, R_OK | W_OK), 0);
 	assert_int_equal(vgpus[1]->weight, 9);
 	assert_int_equal(vgpus[1]->hang_ms, 0);
 	assert_string_equal(vgpus[1]->eus, "0-0");
@@ -116,6 +129,7 @@ static void test_life(void **state)
 	close(null);
 	assert_int_equal(facet_remove(conn, "one", 0), 0);
 	assert_int_equal(facet_remove(conn, "two", 0), 0);
+	assert_int_equal(access(path, F_OK), -1);
 }
 
 static void test_failures(void **state)

@@ -234,7 +234,7 @@ class LimitsTest(DaemonCase):
 
     def test_interface(self):
         answer = self.call("GetVersion")
-        self.assertEqual((answer["interface"], answer["state"]), (2, 2))
+        self.assertEqual((answer["interface"], answer["state"]), (3, 3))
         self.call("Create", {"name": "x", "type": "virgl-8", "weight": 3, "cap_ppm": 500000,
                              "reservation_ppm": 1, "eus": "", "eus_exclusive": False,
                              "hang_ms": 500, "overcommit": True, "vram_bytes": 16 * MIB})
@@ -352,6 +352,7 @@ class LimitsTest(DaemonCase):
             for words in (("ls",), ("show", "x"), ("gpus",), ("create", "x", "--vram", "16M")):
                 self.works(*words)
             for words, what in ((("create", "x", "--weight", "3"), "weight"),
+                                (("create", "x", "--kvmfr"), "kvmfr"),
                                 (("set", "x", "--cap", "3"), "io.facet.Set"),
                                 (("types",), "ListTypes"), (("stats",), "Stats"),
                                 (("top", "--once"), "Stats"),

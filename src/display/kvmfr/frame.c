@@ -235,7 +235,6 @@ static void post(struct kvmfr_publisher *p, uint64_t now)
 		return; /* who comes next is shown it again */
 	buffer->message = p->frame_queue.posted;
 	p->posted_version = p->mode.version;
-	p->frames++;
 }
 
 void facet_kvmfr_frame_step(struct kvmfr_publisher *p, uint64_t now)

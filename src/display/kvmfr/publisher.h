@@ -102,8 +102,7 @@ struct kvmfr_publisher {
 	uint64_t waiting_for;  /* what clients had done then */
 
 	struct kvmfr_pointer pointer;
-	uint64_t frames;         /* posted */
-	uint32_t posted_version; /* of their mode */
+	uint32_t posted_version; /* of the last posted picture's mode */
 };
 
 /* --- publisher.c --- */

@@ -25,7 +25,7 @@ static void read_model(char *model, unsigned int *ret_threads)
 #if defined(__x86_64__) || defined(__i386__)
 	if (__get_cpuid_count(0xb, 0, &r[0], &r[1], &r[2], &r[3]) && (r[1] & 0xffff))
 		*ret_threads = r[1] & 0xffff;
-	if (__get_cpuid_max(0x80000000, NULL) < 0x80000004)
+	if ((uint32_t)__get_cpuid_max(0x80000000, NULL) < 0x80000004)
 		return;
 	for (uint32_t i = 0; i < 3; i++) {
 		__get_cpuid(0x80000002 + i, &r[0], &r[1], &r[2], &r[3]);

@@ -85,7 +85,7 @@ static void wake(struct kvmfr_sink *sink)
 
 static void count_frames(struct kvmfr_sink *sink)
 {
-	atomic_store_explicit(&sink->base.frames, sink->publisher.frames, memory_order_relaxed);
+	atomic_store_explicit(&sink->base.frames, sink->publisher.serial, memory_order_relaxed);
 }
 
 /* --- pictures: engine thread --- */

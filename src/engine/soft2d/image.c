@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/copy.h"
 
 /*
  * virgl names formats by the order of bytes in memory, DRM by the order of bits in a little-endian
@@ -146,12 +147,7 @@ void facet_image_read(const void *pixels, uint32_t width, const struct facet_rec
 	const uint8_t *from =
 		(const uint8_t *)pixels + rect->y * stride + (size_t)rect->x * FACET_IMAGE_PIXEL;
 
-	if (line == stride && to_stride == stride) {
-		memcpy(to, from, stride * rect->height);
-		return;
-	}
-	for (uint32_t y = 0; y < rect->height; y++)
-		memcpy((uint8_t *)to + y * to_stride, from + y * stride, line);
+	facet_copy_lines(to, to_stride, from, stride, line, rect->height);
 }
 
 bool facet_pixels_to_argb(uint32_t *pixels, size_t count, uint32_t fourcc)
