@@ -20,7 +20,8 @@ Xvfb -displayfd 3 -screen 0 {}x{}x24 -fbdir . -noreset 3>&1 >xvfb.log 2>&1 | {{
 # One guest pixel is one pixel of the screen, in its middle, and nothing is drawn over it.
 OPTIONS = f"""
     win:size={SIZE[0]}x{SIZE[1]} win:position=0x0 win:borderless=yes win:dontUpscale=yes
-    win:alerts=no win:quickSplash=yes opengl:mipmap=no spice:enable=no
+    win:alerts=no win:quickSplash=yes win:fpsMin=1 egl:multisample=no opengl:mipmap=no
+    spice:enable=no
 """.split()
 
 # The client refuses to be root. A change of user makes the kernel forget that it dies with us.
@@ -40,9 +41,9 @@ class Screen:
         argv = [*NOBODY, "sh", "-c", SCRIPT, "sh", self._files, f"app:shmFile={path}",
                 f"app:renderer={renderer}", *OPTIONS]
         # Without a network of their own, two X servers would meet in the abstract name space.
-        self._argv = roots.command(image.directory("looking-glass") / "root", argv, self._mount,
-                                   binds=(self._files, path.parent), cwd="/tmp",
-                                   env={"HOME": "/tmp"}, network=False)
+        self._argv = ["setpriv", "--pdeathsig=KILL", *roots.command(
+            image.directory("looking-glass") / "root", argv, self._mount, cwd="/tmp",
+            binds=(self._files, path.parent), env={"HOME": "/tmp"}, network=False)]
         self._process = self._pid = None
 
     def start(self):
