@@ -96,6 +96,7 @@ static void test_record(void **state)
 	struct facetd_record saved = { .name = "one",
 				       .gpu = "soft0",
 				       .mechanism = "virgl",
+				       .transport = "vfio-user",
 				       .width = 641,
 				       .height = 479,
 				       .outputs = 3,
@@ -121,6 +122,7 @@ static void test_record(void **state)
 	assert_int_equal(facetd_record_load(&place->dir, "one", &loaded, &err), 0);
 	assert_string_equal(loaded.reason, saved.reason);
 	assert_string_equal(loaded.gpu, "soft0");
+	assert_string_equal(loaded.transport, "vfio-user");
 	assert_int_equal(loaded.limits.vram_bytes, saved.limits.vram_bytes);
 	assert_int_equal(loaded.start_time, saved.start_time);
 	assert_int_equal(loaded.outputs, 3);
@@ -171,6 +173,7 @@ static void test_record_versions(void **state)
 		"\"reservation_ppm\":0,\"eus\":\"\",\"eus_exclusive\":false,\"hang_ms\":0,"
 		"\"vram_bytes\":0,\"overcommit\":false}}",
 		"{\"version\":1," COMMON "}",
+		"{\"version\":1," COMMON ",\"vram_bytes\":4096,\"transport\":\"carrier pigeon\"}",
 		"{\"version\":0," COMMON "}",
 		"{" COMMON "}",
 		"[]",
@@ -186,6 +189,7 @@ static void test_record_versions(void **state)
 	assert_int_equal(r.limits.share.cap_ppm, FACET_SHARE_ALL);
 	assert_int_equal(r.limits.hang_ms, FACETD_HANG_MS);
 	assert_true(r.limits.overcommit);
+	assert_string_equal(r.transport, "vhost-user"); /* there was no other */
 	assert_int_equal(load(place, "{\"version\":4}", &r, &err), -EPROTONOSUPPORT);
 	assert_non_null(strstr(err.text, "version 4"));
 	assert_non_null(strstr(err.text, "up to 3"));

@@ -12,7 +12,7 @@ from facetlib import image, procs, qemu
 from harness import Skip, renders, same, scenario, state, vfio_user_qemu, wait_state
 from pattern import picture
 
-ROOT_PORT = ["-device", "pcie-root-port,id=port,chassis=1"]
+ROOT_PORT = ["-device", "pcie-root-port,id=slot0,chassis=1"]
 MIB = 1024
 
 
@@ -100,7 +100,7 @@ def second_output(machine):
 
 def plug(machine, host, vgpu):
     device = json.loads(host.qemu_args(vgpu)[1])
-    machine.qmp("device_add", **device, bus="port")
+    machine.qmp("device_add", **device, bus="slot0")
     machine.run("for i in $(seq 300); do [ -e /dev/dri/renderD128 ] && exit 0; sleep 0.1; done; "
                 "exit 1")
     return device["id"]
@@ -216,7 +216,7 @@ def vfio_user_messages(world):
     renders(machine)
     machine.run(f"mount -t tracefs none {TRACE} 2>/dev/null; cd {TRACE} && echo 20000 "
                 ">buffer_size_kb && echo 1 >events/virtio_gpu/virtio_gpu_cmd_queue/enable")
-    for row, frames in (("small", 200), ("draws", 50), ("readpixels", 50)):
+    for row, frames in (("small", 200), ("draws", 200), ("readpixels", 100)):
         with world.check(f"{row}: at most two messages a batch"):
             machine.run(f"echo >{TRACE}/trace")
             before = messages(host, "px")
@@ -224,6 +224,8 @@ def vfio_user_messages(world):
             count = messages(host, "px") - before
             log = machine.run(f"grep -c type=0x207 {TRACE}/trace; grep -c vq= {TRACE}/trace")
             submits, commands = map(int, log.split())
+            kinds = machine.run(f"grep -o 'type=0x[0-9a-f]*' {TRACE}/trace | sort | uniq -c")
+            print(" ".join(kinds.split()))
             assert submits >= frames, f"{submits} batches were seen"
             print(f"{row}: {count} messages for {submits} batches of {commands} commands "
                   f"in {frames} frames: {count / submits:.2f}")
