@@ -96,6 +96,7 @@ static void test_record(void **state)
 	struct facetd_record saved = { .name = "one",
 				       .gpu = "soft0",
 				       .mechanism = "virgl",
+				       .transport = "vfio-user",
 				       .width = 641,
 				       .height = 479,
 				       .outputs = 3,
@@ -124,6 +125,7 @@ static void test_record(void **state)
 	assert_int_equal(facetd_record_load(&place->dir, "one", &loaded, &err), 0);
 	assert_string_equal(loaded.reason, saved.reason);
 	assert_string_equal(loaded.gpu, "soft0");
+	assert_string_equal(loaded.transport, "vfio-user");
 	assert_int_equal(loaded.limits.vram_bytes, saved.limits.vram_bytes);
 	assert_int_equal(loaded.start_time, saved.start_time);
 	assert_int_equal(loaded.outputs, 3);
@@ -193,6 +195,7 @@ static void test_record_versions(void **state)
 		"{\"version\":3," COMMON LIMITS ",\"kvmfr\":{\"path\":\"/x\",\"group\":1,"
 		"\"files\":[[1]]}}",
 		"{\"version\":1," COMMON "}",
+		"{\"version\":1," COMMON ",\"vram_bytes\":4096,\"transport\":\"carrier pigeon\"}",
 		"{\"version\":0," COMMON "}",
 		"{" COMMON "}",
 		"[]",
@@ -208,6 +211,7 @@ static void test_record_versions(void **state)
 	assert_int_equal(r.limits.share.cap_ppm, FACET_SHARE_ALL);
 	assert_int_equal(r.limits.hang_ms, FACETD_HANG_MS);
 	assert_true(r.limits.overcommit);
+	assert_string_equal(r.transport, "vhost-user"); /* there was no other */
 	assert_int_equal(load(place, "{\"version\":2," COMMON LIMITS "}", &r, &err), 0);
 	assert_int_equal(r.limits.share.weight, 7);
 	assert_string_equal(r.kvmfr.path, "");

@@ -52,6 +52,11 @@ static void interrupt(struct facet_pci_host *host, unsigned int vector)
 		abort();
 }
 
+static bool pending(struct facet_pci_host *host, unsigned int vector)
+{
+	return vector & 1;
+}
+
 static int vector_fd(struct facet_pci_host *host, unsigned int vector)
 {
 	return vector ? facet_container_of(host, struct host, host)->vector_fd : -1;
@@ -59,6 +64,7 @@ static int vector_fd(struct facet_pci_host *host, unsigned int vector)
 
 static const struct facet_pci_host_ops host_ops = {
 	.interrupt = interrupt,
+	.pending = pending,
 	.vector_fd = vector_fd,
 };
 
