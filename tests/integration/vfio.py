@@ -4,10 +4,12 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 
 from facetlib import guest, image, procs, qemu
 
+import iommufd
 from harness import Skip, load_image, scenario
 
 # caching-mode: every mapping of the guest's kernel is told to devices outside of QEMU as well.
@@ -100,6 +102,33 @@ def vfio_edu_6_1(world):
 def vfio_edu_7(world):
     """The same under Linux 7.x."""
     drive(world, "guest-backports")
+
+
+@scenario(slow=True)
+def vfio_edu_cdev(world):
+    """The same by the device's own file and iommufd, which are built for the guest's kernel."""
+    guest_image = load_image("guest")
+    built = iommufd.modules(guest_image.release)
+    with guest.Guest(guest_image, world.place / "guest", EDU, first=IOMMU,
+                     append=KERNEL) as machine:
+        test = f"/facet/{edu_test(machine.share).name}"
+        for module in built.glob("*.ko"):
+            shutil.copy(module, machine.share)
+        machine.start().wait_ready()
+        machine.run("modprobe irqbypass; cd /facet && for module in iommufd vfio vfio_iommu_type1 "
+                    "vfio-pci-core vfio-pci; do insmod $module.ko || exit; done")
+        for address in (ALONE, RESET, SHARED):
+            bound(machine, address)
+        for options in (f"--no-reset {ALONE}", RESET, f"--backend group --no-reset {ALONE}"):
+            code, output = machine.attempt(f"{test} {options}")
+            assert ("- group:" if "group" in options else "- cdev:") in output, output
+            passed(world, code, output, 25)
+        with world.check("a group that another driver is in: who is in the way"):
+            code, output = machine.attempt(f"{test} {SHARED}")
+            assert code == 1 and f"{NEIGHBOUR} (driver virtio-pci)" in output, output
+        machine.run(f"echo {NEIGHBOUR} >/sys/bus/pci/drivers/virtio-pci/unbind")
+        passed(world, *machine.attempt(f"{test} --no-reset {SHARED}"), 25)
+        assert machine.shut_down() == 0
 
 
 def vfio_user_qemu():
