@@ -300,7 +300,7 @@ static void no_iommu_has_to_be_asked_for(void **state)
 
 struct said {
 	struct vfio_region_info info;
-	struct vfio_region_info_cap_sparse_mmap first, second;
+	struct fake_sparse first, second;
 	struct vfio_region_sparse_mmap_area areas[40];
 };
 
