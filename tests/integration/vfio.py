@@ -4,20 +4,24 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 
 from facetlib import guest, image, procs, qemu
 
+import iommufd
 from harness import Skip, load_image, scenario
 
 # caching-mode: every mapping of the guest's kernel is told to devices outside of QEMU as well.
 IOMMU = ["-device", "intel-iommu,intremap=on,caching-mode=on,aw-bits=48"]
-ALONE, BRIDGED, NEIGHBOUR = "0000:00:12.0", "0000:02:01.0", "0000:02:02.0"
+# On the root bus it has no reset; alone behind a bridge it has; beside another it shares a group.
+ALONE, RESET, SHARED, NEIGHBOUR = "0000:00:12.0", "0000:02:01.0", "0000:04:01.0", "0000:04:02.0"
 EDU = ["-device", "edu,bus=pcie.0,addr=0x12",
-       "-device", "pcie-root-port,id=root-port,bus=pcie.0,addr=0x10,chassis=1,slot=1",
-       "-device", "pcie-pci-bridge,id=bridge,bus=root-port", "-device", "edu,bus=bridge,addr=1",
-       "-device", "virtio-rng-pci,bus=bridge,addr=2",  # one group with what is beside it
-       "-display", "none"]
+       "-device", "pcie-root-port,id=port1,bus=pcie.0,addr=0x10,chassis=1,slot=1",
+       "-device", "pcie-pci-bridge,id=bridge1,bus=port1", "-device", "edu,bus=bridge1,addr=1",
+       "-device", "pcie-root-port,id=port2,bus=pcie.0,addr=0x11,chassis=1,slot=2",
+       "-device", "pcie-pci-bridge,id=bridge2,bus=port2", "-device", "edu,bus=bridge2,addr=1",
+       "-device", "virtio-rng-pci,bus=bridge2,addr=2", "-display", "none"]
 KERNEL = "intel_iommu=on facet.gpu=none"
 # vfio-pci does not ask for the other one, but nothing works without it.
 MODULES = "modprobe vfio_iommu_type1 && modprobe vfio-pci"
@@ -54,7 +58,7 @@ def bound(machine, address):
 
 
 def drive(world, variant):
-    """Both `edu` of a nested host, and what is said while they cannot be had."""
+    """Each `edu` of a nested host, and what is said while they cannot be had."""
     with guest.Guest(load_image(variant), world.place / variant, EDU, first=IOMMU,
                      append=KERNEL) as machine:
         test = f"/facet/{edu_test(machine.share).name}"
@@ -68,12 +72,14 @@ def drive(world, variant):
         with world.check("the IOMMU stopped what was not mapped, and said so"):
             faults = machine.run("dmesg | grep -i 'DMAR.*fault\\|DMAR.*Request device'")
             assert "00:12.0" in faults, faults
-        bound(machine, BRIDGED)
+        bound(machine, RESET)
+        passed(world, *machine.attempt(f"{test} {RESET}"), 25)
+        bound(machine, SHARED)
         with world.check("a group that another driver is in: who is in the way"):
-            code, output = machine.attempt(f"{test} {BRIDGED}")
+            code, output = machine.attempt(f"{test} {SHARED}")
             assert code == 1 and f"{NEIGHBOUR} (driver virtio-pci)" in output, output
-        machine.run(f"echo 1 >/sys/bus/pci/devices/{NEIGHBOUR}/remove")
-        passed(world, *machine.attempt(f"{test} {BRIDGED}"), 25)
+        machine.run(f"echo {NEIGHBOUR} >/sys/bus/pci/drivers/virtio-pci/unbind")
+        passed(world, *machine.attempt(f"{test} --no-reset {SHARED}"), 25)
         with world.check("no iommufd in this kernel: that is said"):
             code, output = machine.attempt(f"{test} --backend cdev {ALONE}")
             assert code == 1 and "use its group" in output, output
@@ -96,6 +102,33 @@ def vfio_edu_6_1(world):
 def vfio_edu_7(world):
     """The same under Linux 7.x."""
     drive(world, "guest-backports")
+
+
+@scenario(slow=True)
+def vfio_edu_cdev(world):
+    """The same by the device's own file and iommufd, which are built for the guest's kernel."""
+    guest_image = load_image("guest")
+    built = iommufd.modules(guest_image.release)
+    with guest.Guest(guest_image, world.place / "guest", EDU, first=IOMMU,
+                     append=KERNEL) as machine:
+        test = f"/facet/{edu_test(machine.share).name}"
+        for module in built.glob("*.ko"):
+            shutil.copy(module, machine.share)
+        machine.start().wait_ready()
+        machine.run("modprobe irqbypass; cd /facet && for module in iommufd vfio vfio_iommu_type1 "
+                    "vfio-pci-core vfio-pci; do insmod $module.ko || exit; done")
+        for address in (ALONE, RESET, SHARED):
+            bound(machine, address)
+        for options in (f"--no-reset {ALONE}", RESET, f"--backend group --no-reset {ALONE}"):
+            code, output = machine.attempt(f"{test} {options}")
+            assert ("- group:" if "group" in options else "- cdev:") in output, output
+            passed(world, code, output, 25)
+        with world.check("a group that another driver is in: who is in the way"):
+            code, output = machine.attempt(f"{test} {SHARED}")
+            assert code == 1 and f"{NEIGHBOUR} (driver virtio-pci)" in output, output
+        machine.run(f"echo {NEIGHBOUR} >/sys/bus/pci/drivers/virtio-pci/unbind")
+        passed(world, *machine.attempt(f"{test} --no-reset {SHARED}"), 25)
+        assert machine.shut_down() == 0
 
 
 def vfio_user_qemu():

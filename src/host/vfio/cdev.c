@@ -15,26 +15,28 @@ static int bind_device(struct facet_vfio_kernel *k, int root_fd,
 {
 	struct iommufd_vfio_bind bind = { .argsz = sizeof(bind), .iommufd = k->iommu };
 	char who[160];
+	int code;
 
 	if (ioctl(k->device, IOMMUFD_VFIO_BIND, &bind) == 0)
 		return 0;
-	if (errno == EPERM)
-		return facet_error_set(err, -EPERM,
-				       "%s: this host's IOMMU does not remap interrupts, so the "
-				       "device could raise any (dmesg says why; "
-				       "iommufd.allow_unsafe_interrupts=1 takes it)",
-				       k->base.name);
-	if (errno != EBUSY && errno != EINVAL)
+	if (errno != EPERM && errno != EBUSY && errno != EINVAL)
 		return facet_error_set(err, -errno, "%s cannot be taken: %m", k->base.name);
+	code = -errno;
 	facet_vfio_place_in_the_way(root_fd, place, who, sizeof(who));
-	if (!who[0])
-		return facet_error_set(err, -errno,
-				       "%s cannot be taken: %m; another process may have it",
-				       k->base.name);
-	return facet_error_set(err, -EBUSY,
-			       "group %s of %s is not free: %s; bind them to vfio-pci, or to "
-			       "nothing",
-			       place->group, k->base.name, who);
+	if (who[0])
+		return facet_error_set(err, -EBUSY,
+				       "group %s of %s is not free: %s; bind them to vfio-pci, or "
+				       "to nothing",
+				       place->group, k->base.name, who);
+	if (code == -EPERM)
+		return facet_error_set(
+			err, code,
+			"%s cannot be taken: another process has one of its group, "
+			"or this host's IOMMU does not remap interrupts (dmesg says; "
+			"iommufd.allow_unsafe_interrupts=1 takes it)",
+			k->base.name);
+	return facet_error_set(err, -EBUSY, "%s cannot be taken: another process has it",
+			       k->base.name);
 }
 
 /* An address space of its own, and the device in it. */

@@ -88,7 +88,7 @@ static int region_info(struct vfio_region_info *info)
 {
 	struct {
 		struct vfio_region_info info;
-		struct vfio_region_info_cap_sparse_mmap sparse;
+		struct fake_sparse sparse;
 		struct vfio_region_sparse_mmap_area areas[2];
 	} full = { .sparse = { { VFIO_REGION_INFO_CAP_SPARSE_MMAP, 1, 0 }, 2, 0 },
 		   .areas = { { 0, 0x2000 }, { 0x8000, 0x1000 } } };

@@ -3,6 +3,7 @@
 #ifndef FACET_HOST_VFIO_FAKE_KERNEL_H
 #define FACET_HOST_VFIO_FAKE_KERNEL_H
 
+#include <linux/vfio.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -12,6 +13,13 @@ enum {
 	FAKE_BAR_SIZE = 1 << 20,
 	FAKE_BAD_REGION = 1, /* of which the kernel says what cannot be */
 	FAKE_MSI = 4,        /* vectors */
+};
+
+/* struct vfio_region_info_cap_sparse_mmap, which clang wants last in a struct. */
+struct fake_sparse {
+	struct vfio_info_cap_header header;
+	uint32_t nr_areas;
+	uint32_t reserved;
 };
 
 /* What the kernel is told to say, and what it was told. */

@@ -113,7 +113,8 @@ static uint32_t region_info(struct fake_server *server, uint8_t *payload)
 {
 	struct {
 		struct vfio_region_info info;
-		struct vfio_region_info_cap_sparse_mmap sparse;
+		struct vfio_info_cap_header sparse;
+		uint32_t nr_areas, reserved;
 		struct vfio_region_sparse_mmap_area area;
 	} full;
 
@@ -127,9 +128,11 @@ static uint32_t region_info(struct fake_server *server, uint8_t *payload)
 		full.info.flags |= VFIO_REGION_INFO_FLAG_MMAP | VFIO_REGION_INFO_FLAG_CAPS;
 		full.info.cap_offset = offsetof(typeof(full), sparse);
 		full.info.size = FAKE_REGION_SIZE;
-		full.sparse = (struct vfio_region_info_cap_sparse_mmap){
-			{ VFIO_REGION_INFO_CAP_SPARSE_MMAP, 1, 0 }, 1, 0
-		};
+		full.sparse.id = VFIO_REGION_INFO_CAP_SPARSE_MMAP;
+		full.sparse.version = 1;
+		full.sparse.next = 0;
+		full.nr_areas = 1;
+		full.reserved = 0;
 		full.area = (struct vfio_region_sparse_mmap_area){ 0x1000, 0x2000 };
 		server->fd_count = 1;
 	}

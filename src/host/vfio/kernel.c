@@ -149,8 +149,8 @@ int facet_vfio_kernel_set_irqs(struct facet_vfio *vfio, uint32_t flags, unsigned
 		memcpy(set->data, fds, data);
 	if (ioctl(k->device, VFIO_DEVICE_SET_IRQS, set) < 0)
 		return facet_error_set(err, -errno,
-				       "%s: interrupts %u to %u of index %u cannot be set so: %m",
-				       vfio->name, start, start + count, index);
+				       "%s: interrupts of index %u cannot be set so: %m",
+				       vfio->name, index);
 	return 0;
 }
 

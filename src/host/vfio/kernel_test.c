@@ -244,7 +244,7 @@ static void who_is_in_the_way_is_said(void **state)
 	add_member("0000:03:00.2", "pci-stub");
 	add_member("0000:00:01.0", "pcieport");
 	refused(FAKE_ADDRESS, "group", -EBUSY, ": 0000:03:00.1 (driver snd_hda_intel); bind");
-	fake_kernel.bind_errno = EINVAL;
+	fake_kernel.bind_errno = EPERM; /* Linux 6.12 */
 	refused(FAKE_ADDRESS, "cdev", -EBUSY, ": 0000:03:00.1 (driver snd_hda_intel); bind");
 	/* More than a sentence holds. */
 	for (char c = 'a'; c <= 'f'; c++)
@@ -261,8 +261,10 @@ static void what_is_missing_is_said(void **state)
 	refused(FAKE_ADDRESS, "group", -EPERM, "does not remap interrupts");
 	fake_kernel.bind_errno = EPERM;
 	refused(FAKE_ADDRESS, "cdev", -EPERM, "does not remap interrupts");
-	fake_kernel.bind_errno = EBUSY;
+	fake_kernel.bind_errno = EINVAL; /* Linux 6.12 */
 	refused(FAKE_ADDRESS, "cdev", -EBUSY, "another process");
+	fake_kernel.bind_errno = ENOTTY;
+	refused(FAKE_ADDRESS, "cdev", -ENOTTY, "cannot be taken");
 	fake_kernel.extension = VFIO_TYPE1_IOMMU;
 	refused(FAKE_ADDRESS, "group", -ENOENT, "vfio_iommu_type1");
 	fake_kernel_remove("dev/vfio/7");
@@ -298,7 +300,7 @@ static void no_iommu_has_to_be_asked_for(void **state)
 
 struct said {
 	struct vfio_region_info info;
-	struct vfio_region_info_cap_sparse_mmap first, second;
+	struct fake_sparse first, second;
 	struct vfio_region_sparse_mmap_area areas[40];
 };
 
