@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* names.c - what people call a PCI device, by libpci. */
-#include <pci/pci.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "host/inventory_internal.h"
+#include "host/libpci.h"
 
 static void say_nothing(char *msg, ...)
 {
