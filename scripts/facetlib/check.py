@@ -186,7 +186,8 @@ def integration(check):
 
 def integration_argv(check, directory, *names):
     return [sys.executable, REPO / "tests" / "integration" / "run",
-            "--prefix", directory / "installed", *(["--all"] if check.all else []), *names]
+            "--prefix", directory / "installed", "--pictures", directory / "pictures",
+            *(["--all"] if check.all else []), *names]
 
 
 def debian_13(check):

@@ -9,10 +9,10 @@
 #include "wire/kvmfr.h"
 
 enum {
-	KVMFR_MAX_TIME_MS = 30000, /* for a client that holds up nobody */
-	KVMFR_HELD_UP_MS = 3000,   /* for one that holds up another */
-	KVMFR_LOCK_MS = 50,        /* a client's lock; then its owner is taken for dead */
-	KVMFR_SESSION_MS = 1000,   /* at least between two sessions */
+	KVMFR_MAX_TIME_MS = 300000, /* for a client that holds up nobody; after it, B7 ends */
+	KVMFR_HELD_UP_MS = 3000,    /* for one that holds up another */
+	KVMFR_LOCK_MS = 50,         /* a client's lock; then its owner is taken for dead */
+	KVMFR_SESSION_MS = 1000,    /* at least between two sessions */
 	KVMFR_OFF_MS = 200,  /* a change of mode is off for a moment, which nobody needs see */
 	KVMFR_IDLE_MS = 100, /* clients want a sign of life in 200 */
 

@@ -121,7 +121,7 @@ static void test_full(void **state)
 	facet_viewer_close(v);
 }
 
-/* One that was stopped for 20 s goes on; one that is gone is forgotten after 30. */
+/* One that was stopped for 20 s goes on; one that is gone is forgotten in time. */
 static void test_stopped_and_killed(void **state)
 {
 	struct facet_frame frame = test_frame(64, 64, DRM_FORMAT_XRGB8888);
