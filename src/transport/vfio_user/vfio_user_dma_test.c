@@ -79,12 +79,21 @@ static void maps(void **state)
 	facet_vfio_user_status(bed.vfu, &status);
 	assert_int_equal(status.maps, 2);
 	assert_int_equal(status.regions, 1);
-	assert_int_equal(unmap(&bed, GPA, 2 * PAGE, 0), ENOENT);
+	/* A range ends what lies in it, maybe nothing; not a part of a mapping. */
+	assert_int_equal(unmap(&bed, GPA, PAGE / 2, 0), EINVAL);
+	assert_int_equal(unmap(&bed, GPA + PAGE, 4 * PAGE, 0), 0);
+	assert_int_equal(unmap(&bed, GPA, 0, 0), EINVAL);
+	facet_vfio_user_status(bed.vfu, &status);
+	assert_int_equal(status.maps, 2);
 	view = facet_guest_view_ref(bed.toy->pci.host->memory); /* a job that is under way */
 	assert_int_equal(unmap(&bed, GPA, PAGE, 0), 0);
 	assert_int_equal(bed.client.size, sizeof(struct vfio_user_dma_unmap));
 	facet_guest_view_unref(view);
 	assert_int_equal(vfu_client_map(&bed.client, GPA, PAGE, bed.ram_fd, PAGE), 0);
+	assert_int_equal(unmap(&bed, 0, 2 * GPA, 0), 0);
+	facet_vfio_user_status(bed.vfu, &status);
+	assert_int_equal(status.maps, 1);
+	assert_int_equal(status.regions, 0);
 	assert_int_equal(unmap(&bed, 0, 0, VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP), EINVAL);
 	assert_int_equal(unmap(&bed, 0, 0, VFIO_DMA_UNMAP_FLAG_ALL), 0);
 	facet_vfio_user_status(bed.vfu, &status);
