@@ -56,36 +56,70 @@ static void serve(int fd)
 	facet_vfio_user_destroy(vfu);
 }
 
-/*
- * The least that one can do: whole messages are read, and what the other server would send is
- * sent, of the same size. Nothing is looked at but the command and the sizes.
- */
+/* What the other server would send, of the same size; nothing is looked at that need not be. */
+static void echo_one(int fd, struct vfio_user_header header, const uint8_t *payload)
+{
+	static uint8_t reply[sizeof(header) + 2 * PAGE];
+	struct vfio_user_region_access access = { 0 };
+	size_t size = 0;
+
+	if (header.size >= sizeof(header) + sizeof(access))
+		memcpy(&access, payload, sizeof(access));
+	if (header.command == VFIO_USER_REGION_READ)
+		size = sizeof(access) + access.count;
+	else if (access.offset == TOY_DMA_COMMAND && header.command == VFIO_USER_REGION_WRITE)
+		size = sizeof(struct vfio_user_dma_access) +
+		       (payload[sizeof(access)] & 2 ? PAGE : 0);
+	else if (header.flags & (VFIO_USER_NO_REPLY | VFIO_USER_TYPE_REPLY))
+		return;
+	header.size = (uint32_t)(sizeof(header) + size);
+	header.flags = VFIO_USER_TYPE_REPLY;
+	memcpy(reply, &header, sizeof(header));
+	must(send(fd, reply, header.size, MSG_NOSIGNAL) == (ssize_t)header.size, "echoing");
+}
+
+/* More bytes behind the @have that are there; descriptors that come along are dropped. */
+static ssize_t take(int fd, uint8_t *in, size_t have, size_t room)
+{
+	union {
+		char buf[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control;
+	struct iovec iov = { in + have, room - have };
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = &control,
+			      .msg_controllen = sizeof(control) };
+	ssize_t n = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC);
+	int came;
+
+	if (n > 0 && msg.msg_controllen) {
+		memcpy(&came, CMSG_DATA(&control.align), sizeof(came));
+		close(came);
+	}
+	return n;
+}
+
+/* The least that one can do: blocking calls, as few of them as there can be. */
 static void echo(int fd)
 {
-	struct vfu_client peer;
-	static uint8_t zeros[2 * PAGE];
+	static uint8_t in[64 << 10];
+	size_t have = 0, at;
+	ssize_t n;
 
-	vfu_client_init(&peer, fd);
-	while (vfu_client_receive(&peer)) {
-		struct vfio_user_header header = peer.header;
-		struct vfio_user_region_access access = { 0 };
-		size_t size = 0;
+	while ((n = take(fd, in, have, sizeof(in))) > 0) {
+		struct vfio_user_header header;
 
-		if (peer.size >= sizeof(access))
-			memcpy(&access, peer.payload, sizeof(access));
-		if (header.command == VFIO_USER_REGION_READ)
-			size = sizeof(access) + access.count;
-		else if (access.offset == TOY_DMA_COMMAND &&
-			 header.command == VFIO_USER_REGION_WRITE)
-			size = sizeof(struct vfio_user_dma_access) +
-			       (peer.payload[sizeof(access)] & 2 ? PAGE : 0);
-		else if (header.flags & (VFIO_USER_NO_REPLY | VFIO_USER_TYPE_REPLY))
-			continue;
-		header.size = (uint32_t)(sizeof(header) + size);
-		header.flags = VFIO_USER_TYPE_REPLY;
-		must(vfu_client_send(&peer, &header, zeros, size, NULL, 0), "echoing");
+		have += (size_t)n;
+		for (at = 0; have - at >= sizeof(header); at += header.size) {
+			memcpy(&header, in + at, sizeof(header));
+			if (header.size > have - at)
+				break;
+			echo_one(fd, header, in + at + sizeof(header));
+		}
+		memmove(in, in + at, have - at);
+		have -= at;
 	}
-	vfu_client_fini(&peer);
 }
 
 static void start(void (*server)(int fd), struct vfu_client *client)
