@@ -171,8 +171,8 @@ static void start(struct fixture *f)
 /* One request with room for as many bytes, in slot 0. */
 static void offer(struct fixture *f, uint16_t avail_index)
 {
-	struct virtq_desc *desc = (struct virtq_desc *)(f->memory + DESC);
-	struct virtq_avail *avail = (struct virtq_avail *)(f->memory + AVAIL);
+	struct virtq_desc *desc = (struct virtq_desc *)(void *)(f->memory + DESC);
+	struct virtq_avail *avail = (struct virtq_avail *)(void *)(f->memory + AVAIL);
 
 	memcpy(f->memory + BUFFER, "facet", 6);
 	memset(f->memory + BUFFER + 64, 0, 6);
@@ -186,7 +186,7 @@ static void offer(struct fixture *f, uint16_t avail_index)
 
 static uint16_t used_index(struct fixture *f)
 {
-	return le16_get(((struct virtq_used *)(f->memory + USED))->idx);
+	return le16_get(((struct virtq_used *)(void *)(f->memory + USED))->idx);
 }
 
 /* --- */
@@ -333,7 +333,7 @@ static void test_status(void **state)
 	assert_true(status(f) & WIRE_VPCI_NEEDS_RESET);
 	set_status(f, 0);
 	start(f);
-	((struct virtq_avail *)(f->memory + AVAIL))->idx = le16_of(SIZE + 1);
+	((struct virtq_avail *)(void *)(f->memory + AVAIL))->idx = le16_of(SIZE + 1);
 	put(f, VPCI_NOTIFY + VPCI_NOTIFY_STEP, 2, 1);
 	assert_true(status(f) & WIRE_VPCI_NEEDS_RESET);
 	assert_int_equal(interrupts(f, 0), 1);
@@ -414,7 +414,7 @@ static void test_many(void **state)
 {
 	enum { MANY = 256 };
 	struct fixture *f = *state;
-	struct virtq_avail *avail = (struct virtq_avail *)(f->memory + AVAIL);
+	struct virtq_avail *avail = (struct virtq_avail *)(void *)(f->memory + AVAIL);
 
 	agree(f, 0, MODERN);
 	put(f, AT(queue_select), 2, 1);
@@ -424,10 +424,10 @@ static void test_many(void **state)
 	put(f, AT(queue_device), 4, USED);
 	put(f, AT(queue_enable), 2, 1);
 	offer(f, 1);
-	avail = (struct virtq_avail *)(f->memory + 0x10000);
+	avail = (struct virtq_avail *)(void *)(f->memory + 0x10000);
 	avail->idx = le16_of(MANY);
 	for (unsigned int i = 0; i < MANY; i++) {
-		struct virtq_desc *desc = (struct virtq_desc *)(f->memory + DESC) + i;
+		struct virtq_desc *desc = (struct virtq_desc *)(void *)(f->memory + DESC) + i;
 
 		*desc = (struct virtq_desc){ le64_of(BUFFER), le32_of(6), le16_of(0), le16_of(0) };
 		avail->ring[i] = le16_of((uint16_t)i);
