@@ -23,7 +23,6 @@ BUILDS = {  # directory: (compiler, meson options)
 SANITIZER_ENV = {
     "ASAN_OPTIONS": "abort_on_error=1:detect_leaks=1",
     "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
-    "LSAN_OPTIONS": f"suppressions={REPO}/tests/lsan.supp:print_suppressions=0",
 }
 
 
