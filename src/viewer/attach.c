@@ -22,6 +22,9 @@ static int find_release(struct facet_viewer *v, struct facet_error *err)
 	const struct wire_kvmfr_release *w = releases[0];
 	uint32_t version;
 
+	/* First: if it changes while we read the rest, the next look finds out. */
+	if (v->shm.size >= sizeof(struct wire_lgmp6_header))
+		v->info.session = facet_shm_get32(&v->shm, w->lgmp.session);
 	if (v->shm.size < sizeof(struct wire_lgmp6_header) ||
 	    facet_shm_get32(&v->shm, w->lgmp.magic) != WIRE_LGMP_MAGIC)
 		return facet_error_set(err, -ENODATA,
@@ -103,6 +106,7 @@ static int read_user(struct facet_viewer *v, struct facet_error *err)
 	if (version != w->kvmfr_version)
 		return wrong_version("KVMFR", version, w->kvmfr_version, err);
 	v->info = (struct facet_viewer_info){ .release = w->name,
+					      .session = v->info.session,
 					      .lgmp_version = w->lgmp_version,
 					      .kvmfr_version = version };
 	copy_text(v->info.publisher, sizeof(v->info.publisher), user + w->user.publisher,
@@ -175,7 +179,6 @@ int facet_viewer_attach(struct facet_viewer *v, uint64_t now, struct facet_error
 		r = read_queues(v, err);
 	if (r < 0)
 		return r;
-	v->info.session = facet_shm_get32(&v->shm, v->wire->lgmp.session);
 	v->beat = facet_shm_get64(&v->shm, v->wire->lgmp.timestamp);
 	v->beat_since = now;
 	v->lives = false;

@@ -30,6 +30,11 @@ static struct {
 	uint64_t now;
 } t;
 
+static void *at(const void *start, size_t offset)
+{
+	return (char *)(uintptr_t)start + offset;
+}
+
 static void add_queue(uint32_t index, uint32_t id)
 {
 	struct wire_lgmp6_queue *q = &t.header->queues[index];
@@ -43,7 +48,7 @@ static void add_queue(uint32_t index, uint32_t id)
 
 static void publish(void)
 {
-	struct wire_kvmfr20_user *user = (struct wire_kvmfr20_user *)t.header->user;
+	struct wire_kvmfr20_user *user = at(t.header->user, 0);
 	const uint8_t records[] = "\x09\0\0\0\x02\0\0\0ab"                /* unknown: skipped */
 				  "\x02\0\0\0\x0a\0\0\0\x03Wind\x1b[1m\0" /* hostile to terminals */
 				  "\x01\0\0\0\xff\xff\xff\xff";           /* longer than there is */
@@ -78,7 +83,7 @@ static void describe_frame(uint32_t type, uint32_t bits)
 						.stride = pitch / 4,
 						.pitch = pitch,
 						.offset = 4096 - 4 };
-	*(uint32_t *)(t.file + FRAME + 4092) = pitch * HEIGHT;
+	*(uint32_t *)at(t.file, FRAME + 4092) = pitch * HEIGHT;
 }
 
 static int setup(void **state)
@@ -87,10 +92,10 @@ static int setup(void **state)
 	t.fd = memfd_create("viewer-test", MFD_CLOEXEC);
 	assert_int_equal(ftruncate(t.fd, BYTES), 0);
 	t.file = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, t.fd, 0);
-	t.header = (struct wire_lgmp6_header *)t.file;
-	t.ring = (struct wire_lgmp6_message *)(t.file + RING);
-	t.frame = (struct wire_kvmfr20_frame *)(t.file + FRAME);
-	t.pointer = (struct wire_kvmfr20_pointer *)(t.file + POINTER);
+	t.header = at(t.file, 0);
+	t.ring = at(t.file, RING);
+	t.frame = at(t.file, FRAME);
+	t.pointer = at(t.file, POINTER);
 	t.pixels = t.file + FRAME + 4096;
 	t.now = 100;
 	publish();
@@ -156,7 +161,7 @@ static void test_kinds(void **state)
 	assert_int_equal(t.v->pixels[0], rgb);
 
 	describe_frame(WIRE_KVMFR_RGBA10, 32);
-	*(uint32_t *)row = 0x33U << 22 | 0x22 << 12 | 0x11 << 2;
+	*(uint32_t *)at(row, 0) = 0x33U << 22 | 0x22 << 12 | 0x11 << 2;
 	assert_int_equal(show(), 1);
 	assert_int_equal(t.v->pixels[0], rgb);
 
@@ -217,7 +222,7 @@ static void test_damage(void **state)
 /* Announced before it is there: waited for, but not for ever. */
 static void test_streamed(void **state)
 {
-	uint32_t *written = (uint32_t *)(t.file + FRAME + 4092);
+	uint32_t *written = at(t.file, FRAME + 4092);
 
 	step();
 	describe_frame(WIRE_KVMFR_BGRA, 32);
@@ -249,7 +254,7 @@ static void test_truncated_picture(void **state)
 
 static void test_versions(void **state)
 {
-	struct wire_kvmfr20_user *user = (struct wire_kvmfr20_user *)t.header->user;
+	struct wire_kvmfr20_user *user = at(t.header->user, 0);
 
 	t.header->version = 10;
 	assert_int_equal(step(), -EPROTONOSUPPORT);
@@ -330,7 +335,7 @@ static void test_bad_frames(void **state)
 	describe_frame(WIRE_KVMFR_BGRA, 32);
 	for (size_t i = 0; i < FACET_ARRAY_SIZE(bad); i++) {
 		describe_frame(WIRE_KVMFR_BGRA, 32);
-		*(uint32_t *)((char *)t.frame + bad[i].field) = bad[i].value;
+		*(uint32_t *)at(t.frame, bad[i].field) = bad[i].value;
 		assert_int_equal(show(), -EBADMSG);
 		assert_true(strlen(t.err.text) > 10);
 	}

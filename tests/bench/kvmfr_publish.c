@@ -259,21 +259,21 @@ static void measure_copies(int rounds)
 	}
 }
 
-/* From the picture's being posted until the client has copied what changed and says so. */
+/* From the guest's flush until the client has copied what changed and says so. */
 static void measure_acks(int rounds)
 {
 	const struct facet_rect tenth = { b.width / 4, b.height / 4, b.width / 2, b.height / 5 };
-	uint64_t posted;
+	uint64_t flushed;
 	uint32_t serial;
 
 	for (int i = 0; i < rounds; i++) {
 		usleep(3000 + i * 37 % 1000); /* at any moment of the client's sleep */
+		flushed = now_ns(CLOCK_MONOTONIC);
 		show(&tenth);
-		posted = now_ns(CLOCK_MONOTONIC);
 		wait_for_client(facet_sink_frames(b.sink));
 		serial = atomic_load(&b.together->done);
 		say("ack", "facet",
-		    (double)(atomic_load(&b.together->acked[serial % MAX_SHOWN]) - posted) / 1e6);
+		    (double)(atomic_load(&b.together->acked[serial % MAX_SHOWN]) - flushed) / 1e6);
 	}
 }
 
