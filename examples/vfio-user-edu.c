@@ -57,19 +57,17 @@ static void dma_start(struct edu *edu)
 	uint64_t from = WIDE(edu, DMA_FROM), to = WIDE(edu, DMA_TO), count = WIDE(edu, DMA_COUNT);
 	uint64_t ours = (to_guest ? from : to) - BUFFER;
 
-	if (!facet_inside(ours, count, sizeof(edu->buffer))) {
-		dma_done(&edu->dma, -EINVAL);
-		return;
-	}
 	edu->dma = (struct facet_pci_dma){ to_guest ? to : from, edu->buffer + ours, count,
 					   to_guest, dma_done };
-	facet_pci_dma(&edu->pci, &edu->dma); /* ends in dma_done(), now or later */
+	if (facet_inside(ours, count, sizeof(edu->buffer)))
+		facet_pci_dma(&edu->pci, &edu->dma); /* ends in dma_done(), now or later */
+	else
+		dma_done(&edu->dma, -EINVAL);
 }
 
 static bool is_register(uint64_t offset, size_t size)
 {
-	return offset < 0xa0 && offset % size == 0 &&
-	       (size == 4 || (size == 8 && offset >= DMA_FROM));
+	return offset < 0xa0 && offset % size == 0 && (size == 4 || (size == 8 && offset >= 0x80));
 }
 
 static void edu_read(struct facet_pci *pci, unsigned int bar, uint64_t offset, void *buf,
@@ -111,8 +109,7 @@ static void edu_reset(struct facet_pci *pci)
 	struct edu *edu = facet_container_of(pci, struct edu, pci);
 
 	facet_pci_dma_cancel(pci, &edu->dma);
-	memset(edu->regs, 0, sizeof(edu->regs));
-	memset(edu->buffer, 0, sizeof(edu->buffer));
+	memset(edu->regs, 0, offsetof(struct edu, dma) - offsetof(struct edu, regs));
 	REG(edu, ID) = 0x010000ed;
 }
 
@@ -132,10 +129,8 @@ static int edu_create(const void *config, struct facet_pci_host *host, struct fa
 						    .msix_pba = 0xff000 };
 	struct edu *edu = calloc(1, sizeof(*edu));
 
-	if (!edu || facet_pci_init(&edu->pci, &edu_function, host, &info, err) < 0) {
-		free(edu);
+	if (!edu || facet_pci_init(&edu->pci, &edu_function, host, &info, err) < 0)
 		return -ENOMEM;
-	}
 	edu_reset(&edu->pci);
 	*ret = &edu->pci;
 	return 0;
@@ -146,10 +141,10 @@ static const struct facet_pci_ops edu_function = { "edu",     edu_create, NULL,
 
 int main(int argc, char **argv)
 {
-	struct facet_error err = { 0 };
+	struct facet_error err = { 0, "usage: vfio-user-edu SOCKET" };
 
 	if (argc == 2)
 		facet_vfio_user_run(argv[1], &edu_function, NULL, &err);
-	fprintf(stderr, "%s\n", argc == 2 ? err.text : "usage: vfio-user-edu SOCKET");
+	fprintf(stderr, "%s\n", err.text);
 	return 1;
 }

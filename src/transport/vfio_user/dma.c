@@ -91,10 +91,37 @@ static void unmap(struct facet_vfio_user *vfu, struct vfu_map *map)
 		memory_changed(vfu);
 }
 
+/*
+ * Everything that lies inside, which may be nothing: with an IOMMU in the guest, QEMU ends what the
+ * guest's kernel mapped page by page with a few ranges that cover the address space.
+ */
+static int unmap_range(struct facet_vfio_user *vfu, uint64_t address, uint64_t size)
+{
+	uint64_t last;
+
+	if (!size || !facet_add(address, size - 1, &last))
+		return -EINVAL;
+	for (unsigned int i = 0; i < vfu->map_count; i++) {
+		const struct vfu_map *m = &vfu->maps[i];
+		const uint64_t m_last = m->address + (m->size - 1);
+
+		if (m->address <= last && address <= m_last &&
+		    (m->address < address || m_last > last))
+			return -EINVAL; /* a part of one */
+	}
+	for (unsigned int i = vfu->map_count; i-- > 0;) {
+		const struct vfu_map *m = &vfu->maps[i];
+
+		if (m->address >= address && m->address <= last)
+			unmap(vfu, &vfu->maps[i]); /* the last takes its place, and was seen */
+	}
+	return 0;
+}
+
 int vfu_dma_unmap(struct facet_vfio_user *vfu, struct vfu_request *request)
 {
 	struct vfio_user_dma_unmap gone;
-	unsigned int i = 0;
+	int r;
 
 	if (!vfu_take(request, &gone, sizeof(gone)) || gone.argsz < sizeof(gone) ||
 	    gone.flags & ~(uint32_t)VFIO_DMA_UNMAP_FLAG_ALL)
@@ -105,12 +132,9 @@ int vfu_dma_unmap(struct facet_vfio_user *vfu, struct vfu_request *request)
 		while (vfu->map_count)
 			unmap(vfu, &vfu->maps[vfu->map_count - 1]);
 	} else {
-		while (i < vfu->map_count &&
-		       (vfu->maps[i].address != gone.address || vfu->maps[i].size != gone.size))
-			i++;
-		if (i == vfu->map_count)
-			return -ENOENT;
-		unmap(vfu, &vfu->maps[i]);
+		r = unmap_range(vfu, gone.address, gone.size);
+		if (r < 0)
+			return r;
 	}
 	vfu_give(request, &gone, sizeof(gone));
 	return 0;
