@@ -178,6 +178,14 @@ static int report(struct cli *cli, struct facet_tree *tree, const struct facet_h
 	return r;
 }
 
+static bool has_device(const struct facet_host *host, const char *bdf)
+{
+	for (unsigned int i = 0; i < host->count; i++)
+		if (strcmp(host->gpus[i].function.bdf, bdf) == 0 && host->gpus[i].function.class)
+			return true;
+	return false;
+}
+
 static int run(struct cli *cli)
 {
 	struct facet_host_options options = {
@@ -195,7 +203,11 @@ static int run(struct cli *cli)
 	r = cli_scan_host(cli, &options, cli_value(cli, "bundle") != NULL, &tree, &host);
 	if (r)
 		return r;
-	r = report(cli, tree, host);
+	if (options.also && !has_device(host, options.also))
+		r = cli_wrong(cli, "device %s: no such PCI device; write it as in 0000:03:00.0",
+			      options.also);
+	else
+		r = report(cli, tree, host);
 	facet_host_destroy(host);
 	facet_tree_close(tree);
 	return r;

@@ -34,8 +34,15 @@ struct facet_evidence facet_saw(const char *found, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(saw.file + 1, sizeof(saw.file) - 1, fmt, args);
 	va_end(args);
-	if (!saw.file[1])
-		saw.file[0] = '\0';
+	snprintf(saw.found, sizeof(saw.found), "%s", found);
+	return saw;
+}
+
+struct facet_evidence facet_heard(const char *found, const char *command)
+{
+	struct facet_evidence saw;
+
+	snprintf(saw.file, sizeof(saw.file), "%s", command);
 	snprintf(saw.found, sizeof(saw.found), "%s", found);
 	return saw;
 }

@@ -25,7 +25,7 @@ struct facet_finding {
 	enum facet_outcome outcome;
 	unsigned int mechanisms; /* bits of what it decides about: 1 << FACET_VFIO */
 	bool matters;            /* to a mechanism that some GPU here has; or to all guests */
-	char file[128];          /* what was read, "" if it was nothing */
+	char file[128];          /* what was read, or the command that was asked */
 	char found[160];         /* what was in it */
 	char verdict[300];       /* a sentence */
 	char fix[300];           /* what to do, "" if nothing */

@@ -115,7 +115,8 @@ def virtual_functions(world, machine, facet):
         told = facet.json("gpus", "--host", "--all")[1]
         found = next(g for g in told["gpus"] if g["address"] == pf)["sriov"]
         assert (found["total"], found["enabled"]) == (total, 2), found
-        links = machine.run(f"cd /sys/bus/pci/devices/{pf} && readlink virtfn0 virtfn1").split()
+        links = machine.run(f"cd /sys/bus/pci/devices/{pf} && readlink virtfn0 && "
+                            "readlink virtfn1").split()
         assert [vf["address"] for vf in found["vfs"]] == [link[3:] for link in links], found
         assert found["vfs"][0]["group"] != found["vfs"][1]["group"], found
         assert verdict(facet.json("doctor", "--all")[1], pf, "sriov") == ("ok", None)

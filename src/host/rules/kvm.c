@@ -10,7 +10,8 @@ static bool cpu_virtualizes(struct facet_exam *exam)
 	char text[8192];
 
 	facet_tree_text(exam->tree, text, sizeof(text), "proc/cpuinfo");
-	return strstr(text, " vmx") || strstr(text, " svm");
+	/* Of other architectures there are no such flags. */
+	return strstr(text, " vmx") || strstr(text, " svm") || !strstr(text, "flags");
 }
 
 /* There is no device: why? */
@@ -46,7 +47,13 @@ static void check_kvm(struct facet_exam *exam)
 		return;
 	}
 	r = facet_probe_kvm(exam->tree);
-	if (r == 0)
+	if (r == 0 && !cpu_virtualizes(exam))
+		facet_say(
+			exam, FACET_FIX, facet_saw("neither vmx nor svm", "proc/cpuinfo"),
+			"QEMU's -accel tcg; or let the host of this machine pass virtualization on",
+			"/dev/kvm makes machines without the CPU's help (kvm_pvm): stock guests "
+			"do not boot in them");
+	else if (r == 0)
 		facet_say(exam, FACET_FINE, facet_saw("made a machine", "dev/kvm"), NULL,
 			  "KVM works");
 	else if (r == -ENODATA)

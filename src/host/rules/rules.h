@@ -45,6 +45,9 @@ struct facet_evidence {
 struct facet_evidence facet_saw(const char *found, const char *file, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* The same of a program that was asked. */
+struct facet_evidence facet_heard(const char *found, const char *command);
+
 /* @fix may be NULL. */
 void facet_say(struct facet_exam *exam, enum facet_outcome outcome, struct facet_evidence saw,
 	       const char *fix, const char *verdict, ...) __attribute__((format(printf, 5, 6)));

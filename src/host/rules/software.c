@@ -11,22 +11,22 @@ static void check_qemu(struct facet_exam *exam)
 	unsigned int version;
 
 	if (facet_probe_program(exam->tree, "qemu-system-x86_64", text, sizeof(text)) < 0) {
-		facet_say(exam, FACET_FIX, facet_saw("not found", "usr/bin/qemu-system-x86_64"),
+		facet_say(exam, FACET_FIX, facet_heard("not found", "qemu-system-x86_64 --version"),
 			  "apt install qemu-system-x86", "QEMU for x86 is not installed");
 		return;
 	}
 	version = facet_probe_version(text);
 	if (version < 7002)
-		facet_say(exam, FACET_FIX, facet_saw(text, "usr/bin/qemu-system-x86_64"),
+		facet_say(exam, FACET_FIX, facet_heard(text, "qemu-system-x86_64 --version"),
 			  "install 7.2 or newer",
 			  "this QEMU is older than what facet was tried with");
 	else if (version < 10001)
-		facet_say(exam, FACET_NOTE, facet_saw(text, "usr/bin/qemu-system-x86_64"),
+		facet_say(exam, FACET_NOTE, facet_heard(text, "qemu-system-x86_64 --version"),
 			  "10.1 or newer has vfio-user-pci",
 			  "QEMU works with facet by vhost-user, 7.2 only under KVM; it has no "
 			  "vfio-user");
 	else
-		facet_say(exam, FACET_FINE, facet_saw(text, "usr/bin/qemu-system-x86_64"), NULL,
+		facet_say(exam, FACET_FINE, facet_heard(text, "qemu-system-x86_64 --version"), NULL,
 			  "QEMU works with facet, by vhost-user and vfio-user");
 }
 
@@ -65,19 +65,20 @@ static void check_looking_glass(struct facet_exam *exam)
 	char text[160], *at;
 
 	if (facet_probe_program(exam->tree, "looking-glass-client", text, sizeof(text)) < 0) {
-		facet_say(exam, FACET_NOTE, facet_saw("not found", "usr/bin/looking-glass-client"),
-			  NULL, "looking-glass-client is not installed; `facet view` does without");
+		facet_say(exam, FACET_NOTE,
+			  facet_heard("not found", "looking-glass-client --version"), NULL,
+			  "looking-glass-client is not installed; `facet view` does without");
 		return;
 	}
 	at = strstr(text, "(B");
 	at = at ? at + 1 : strchr(text, 'B');
 	if (at && at[1] >= '1' && at[1] < '7' && (at[2] < '0' || at[2] > '9'))
-		facet_say(exam, FACET_FIX, facet_saw(text, "usr/bin/looking-glass-client"),
+		facet_say(exam, FACET_FIX, facet_heard(text, "looking-glass-client --version"),
 			  "install B7",
 			  "this looking-glass-client does not read what facet writes");
 	else
-		facet_say(exam, FACET_FINE, facet_saw(text, "usr/bin/looking-glass-client"), NULL,
-			  "looking-glass-client is installed");
+		facet_say(exam, FACET_FINE, facet_heard(text, "looking-glass-client --version"),
+			  NULL, "looking-glass-client is installed");
 }
 
 const struct facet_rule facet_rules_software[] = {
