@@ -121,6 +121,8 @@ static void who_leads_is_closed_and_pays_back(void **state)
 	step(f);
 	assert_false(facet_member_open(f->a));
 	assert_true(facet_member_open(f->b));
+	assert_true(facet_member_lead_ppm(f->a) > FACET_SHARE_ALL);
+	assert_int_equal(facet_member_lead_ppm(f->b), 0);
 	while (!facet_member_open(f->a)) {
 		f->now += 4 * MS;
 		used += 4 * MS;

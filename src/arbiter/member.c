@@ -455,6 +455,17 @@ uint32_t facet_member_entitled_ppm(const struct facet_member *member)
 			  FACET_PART_BITS);
 }
 
+int64_t facet_member_lead_ppm(const struct facet_member *member)
+{
+	const int64_t most = (int64_t)1 << 40;
+	facet_vtime lead = member->vtime - facet_arbiter_vtime(member->arbiter);
+
+	if (!member->competes)
+		return 0;
+	lead = lead < most ? lead : most;
+	return (int64_t)(lead * FACET_SHARE_ALL / (facet_vtime)member->window);
+}
+
 uint64_t facet_member_throttled_ns(const struct facet_member *member)
 {
 	return member->throttled_ns;

@@ -39,6 +39,7 @@ struct facetd_arbitrated_gpu {
 	uint64_t quiet_since_ns; /* the policy has had nothing to do since; 0: it has */
 	uint64_t idle_read_ns, idle_ns, idle_used_ns;
 	struct facetd_idle idle;
+	uint64_t trimmed_ns;
 	uint64_t used_ns; /* of all members, as far as it was read */
 	uint64_t ticks, cost_ns, tick_cost_ns;
 	uint64_t ended_ns; /* the tick before, by this thread's clock; 0: long ago */
@@ -77,9 +78,10 @@ struct facetd_arbitrated {
 	bool closed; /* by us; what it gets by: */
 	enum facet_turn turn;
 	uint64_t turned_ns;
-	struct facetd_cgroup_cpu cpu;    /* the kernel's part in that */
-	uint64_t threads_ppm;            /* what it counts for there */
-	bool wants;                      /* backlogged, as the policy was told */
+	struct facetd_cgroup_cpu cpu; /* the kernel's part in that */
+	uint64_t trim_ppm;    /* of that, so that the kernel hits the share: see backing.c */
+	uint64_t threads_ppm; /* what it counts for there */
+	bool wants;           /* backlogged, as the policy was told */
 	struct facetd_sample samples[2]; /* older, newer */
 
 	/* The job under way, as long as .job_started_ns of the page stays the same. */
@@ -129,6 +131,8 @@ void facetd_tick_settle(struct facetd_arbitrated_gpu *gpu);
 void facetd_backing_start(struct facetd_arbitrated *member);
 /* The kernel knows what each gets of a GPU that is processors. */
 void facetd_backing_weights(struct facetd_arbitrated_gpu *gpu);
+/* Weights by who leads now; not at each call. */
+void facetd_backing_trim(struct facetd_arbitrated_gpu *gpu, uint64_t now_ns);
 /* It runs only while nobody else wants to, or as usual again. False: the kernel cannot do that. */
 bool facetd_backing_yield(struct facetd_arbitrated *member, bool yields);
 /* It has ended: by the kernel? */

@@ -31,6 +31,7 @@ enum {
 	CAP_SLACK_PPM = 20000,
 	PERIOD_US = 20000,
 	MIN_QUOTA_US = 1000,
+	TRIM_NS = 8000000, /* between two looks at weights, for each vGPU: they cost */
 };
 #define RENDERER_BYTES  (384ULL << 20)
 #define GUEST_BYTES_MAX (1ULL << 48) /* of a descriptor: sums of all fit, and no host has more */
@@ -125,6 +126,12 @@ static uint64_t entitled_ppm(const struct facetd_arbitrated_gpu *gpu)
 	return sum;
 }
 
+static void apply_weight(struct facetd_arbitrated *member)
+{
+	facetd_cgroup_set_weight(&member->cpu,
+				 member->threads_ppm * member->trim_ppm / FACET_SHARE_ALL);
+}
+
 /* All together count for as many threads as if each drew with all execution units. */
 void facetd_backing_weights(struct facetd_arbitrated_gpu *gpu)
 {
@@ -139,7 +146,40 @@ void facetd_backing_weights(struct facetd_arbitrated_gpu *gpu)
 
 		member->threads_ppm =
 			threads_ppm * facet_member_entitled_ppm(member->member) / (all_ppm + 1);
-		facetd_cgroup_set_weight(&member->cpu, member->threads_ppm);
+		apply_weight(member);
+	}
+}
+
+/* At a lead of a whole window, when the gate is closed, a quarter of the weight is left. */
+static uint64_t trim_of(int64_t lead_ppm)
+{
+	uint64_t lead = lead_ppm < 0                 ? 0
+			: lead_ppm > FACET_SHARE_ALL ? FACET_SHARE_ALL
+						     : (uint64_t)lead_ppm;
+
+	return (uint64_t)FACET_SHARE_ALL * FACET_SHARE_ALL / (FACET_SHARE_ALL + 3 * lead);
+}
+
+/*
+ * A vGPU whose threads wait for each other gets less than its weight, beside one whose do not. So
+ * the more one leads the others the less it weighs, and the gate has little left to do.
+ */
+void facetd_backing_trim(struct facetd_arbitrated_gpu *gpu, uint64_t now_ns)
+{
+	struct facet_list *link;
+
+	if (now_ns - gpu->trimmed_ns < TRIM_NS * gpu->count)
+		return;
+	gpu->trimmed_ns = now_ns;
+	facet_list_for_each(link, &gpu->members)
+	{
+		struct facetd_arbitrated *member =
+			facet_container_of(link, struct facetd_arbitrated, link);
+
+		if (!member->wants || member->cpu.weight_fd < 0)
+			continue;
+		member->trim_ppm = trim_of(facet_member_lead_ppm(member->member));
+		apply_weight(member);
 	}
 }
 
@@ -148,7 +188,7 @@ bool facetd_backing_yield(struct facetd_arbitrated *member, bool yields)
 	bool before = member->cpu.idle, now = facetd_cgroup_set_idle(&member->cpu, yields);
 
 	if (before && !now)
-		facetd_cgroup_set_weight(&member->cpu, member->threads_ppm);
+		apply_weight(member);
 	return now;
 }
 

@@ -454,6 +454,7 @@ static void tick(struct facetd_arbitrated_gpu *gpu)
 		up = false;
 	if (up || !go_to_sleep(gpu, now)) {
 		beat_all(gpu, now);
+		facetd_backing_trim(gpu, now);
 		set_timer(gpu, next_tick(gpu, now, next));
 	}
 	account(gpu, began);
