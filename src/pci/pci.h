@@ -24,7 +24,8 @@
  * and facet_pci_bar_*(), and lends guest memory, interrupts, and DMA to where no memory is shared.
  * Neither knows more of the other than this file says.
  *
- * All calls are made on the loop thread, but where "any thread" is written.
+ * All calls are made on the loop thread, or in its place by who holds the loop's lock
+ * (base/errands.h), but where "any thread" is written.
  */
 
 struct facet_pci;

@@ -34,6 +34,7 @@ static int function_create(const struct facet_transport_config *cfg, struct face
 		.function_config = &face,
 		.listen_fd = cfg->listen_fd,
 		.fd = cfg->fd,
+		.errands = cfg->errands,
 	};
 	struct pci_function *function = calloc(1, sizeof(*function));
 	int r;
@@ -89,6 +90,7 @@ static void function_status(struct facet_transport *transport, struct facet_tran
 	struct pci_function *function = function_of(transport);
 	struct facet_vfio_user_status now;
 
+	note_changes(function);
 	facet_vfio_user_status(function->server, &now);
 	facet_virtio_pci_state(facet_vfio_user_function(function->server), &ret->running,
 			       &ret->features);

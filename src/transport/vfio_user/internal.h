@@ -37,6 +37,8 @@ struct facet_vfio_user {
 	struct facet_pci_host host;
 	struct facet_pci *pci;
 	int epoll_fd, listen_fd, again_fd;
+	struct facet_errands *errands; /* borrowed; NULL: none */
+	struct facet_errand came;      /* messages on main */
 
 	struct vfu_channel main; /* the client's requests, our replies */
 	struct vfu_channel twin; /* our requests, where it offered that; else they go over main */

@@ -51,6 +51,20 @@ static int watch(struct facet_vfio_user *vfu, int op, int fd, enum event event, 
 	return epoll_ctl(vfu->epoll_fd, op, fd, &e) < 0 ? -errno : 0;
 }
 
+/* While only messages are waited for, an idle engine thread may be the one that takes them. */
+static int watch_main(struct facet_vfio_user *vfu, uint32_t events)
+{
+	if (events == EPOLLIN && facet_errands_offer(vfu->errands, vfu->main.fd, &vfu->came))
+		events |= EPOLLEXCLUSIVE;
+	return watch(vfu, EPOLL_CTL_ADD, vfu->main.fd, MAIN, events);
+}
+
+static void unwatch(struct facet_vfio_user *vfu, int fd)
+{
+	facet_errands_withdraw(vfu->errands, fd);
+	epoll_ctl(vfu->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+}
+
 int vfu_watch_twin(struct facet_vfio_user *vfu)
 {
 	vfu->twin.events = EPOLLIN;
@@ -62,7 +76,7 @@ static void drop_channel(struct facet_vfio_user *vfu, struct vfu_channel *channe
 {
 	if (channel->fd < 0)
 		return;
-	epoll_ctl(vfu->epoll_fd, EPOLL_CTL_DEL, channel->fd, NULL);
+	unwatch(vfu, channel->fd);
 	vfu->received += channel->received_messages;
 	vfu->sent += channel->sent_messages;
 	vfu_channel_close(channel);
@@ -90,9 +104,10 @@ static int connect_client(struct facet_vfio_user *vfu, int fd)
 
 	if (!r) {
 		vfu->main.events = EPOLLIN;
-		r = watch(vfu, EPOLL_CTL_ADD, fd, MAIN, EPOLLIN);
+		r = watch_main(vfu, EPOLLIN);
 	}
 	if (r < 0) {
+		facet_errands_withdraw(vfu->errands, fd);
 		vfu_channel_close(&vfu->main);
 		return r;
 	}
@@ -158,21 +173,26 @@ static int serve_channel(struct facet_vfio_user *vfu, struct vfu_channel *channe
 	return 1;
 }
 
-static void wait_for(struct facet_vfio_user *vfu, struct vfu_channel *channel, enum event event)
+static bool waits_differ(struct vfu_channel *channel)
 {
 	uint32_t events =
 		(vfu_channel_blocked(channel) ? EPOLLOUT : 0) | (channel->stalled ? 0 : EPOLLIN);
 
 	if (channel->fd < 0 || channel->events == events)
-		return;
+		return false;
 	channel->events = events;
-	watch(vfu, EPOLL_CTL_MOD, channel->fd, event, events);
+	return true;
 }
 
+/* What is watched exclusively cannot be modified. */
 void vfu_update_waits(struct facet_vfio_user *vfu)
 {
-	wait_for(vfu, &vfu->main, MAIN);
-	wait_for(vfu, &vfu->twin, TWIN);
+	if (waits_differ(&vfu->main)) {
+		unwatch(vfu, vfu->main.fd);
+		watch_main(vfu, vfu->main.events);
+	}
+	if (waits_differ(&vfu->twin))
+		watch(vfu, EPOLL_CTL_MOD, vfu->twin.fd, TWIN, vfu->twin.events);
 }
 
 static void channel_dispatch(struct facet_vfio_user *vfu, struct vfu_channel *channel)
@@ -193,6 +213,17 @@ static void channel_dispatch(struct facet_vfio_user *vfu, struct vfu_channel *ch
 	else if (r > 0)
 		eventfd_write(vfu->again_fd, 1);
 	vfu_update_waits(vfu);
+}
+
+/* In the loop thread's place. Whether somebody is there is the loop's to notice. */
+static void run_came(struct facet_errand *errand)
+{
+	struct facet_vfio_user *vfu = facet_container_of(errand, struct facet_vfio_user, came);
+	bool agreed = vfu->agreed;
+
+	channel_dispatch(vfu, &vfu->main);
+	if (vfu->agreed != agreed || vfu->main.fd < 0)
+		eventfd_write(vfu->again_fd, 1);
 }
 
 static void again(struct facet_vfio_user *vfu)
@@ -300,6 +331,8 @@ int facet_vfio_user_create(const struct facet_vfio_user_config *cfg, struct face
 	}
 	vfu->listen_fd = cfg->listen_fd;
 	vfu->epoll_fd = vfu->again_fd = vfu->main.fd = vfu->twin.fd = -1;
+	vfu->errands = cfg->errands;
+	vfu->came.run = run_came;
 	facet_list_init(&vfu->dmas);
 	pthread_mutex_init(&vfu->irq_lock, NULL);
 	r = make_function(vfu, cfg, err);

@@ -6,6 +6,7 @@
 #ifndef FACET_VFIO_USER_VFIO_USER_H
 #define FACET_VFIO_USER_VFIO_USER_H
 
+#include "base/errands.h"
 #include "pci/pci.h"
 
 struct facet_vfio_user;
@@ -15,6 +16,8 @@ struct facet_vfio_user_config {
 	const void *function_config; /* for its create() */
 	int listen_fd;               /* taken; accepts one client after another. -1: none */
 	int fd;                      /* taken; one client already connected. -1: none */
+	struct facet_errands
+		*errands; /* messages are offered there; borrowed, NULL: nobody helps */
 };
 
 struct facet_vfio_user_status {
