@@ -93,7 +93,7 @@ class Sampler:
     def windows(self, seconds, start_ns=0, end_ns=None):
         """All pairs of samples so far apart, each a step later than the one before."""
         end = len(self.times) if end_ns is None else bisect.bisect_right(self.times, end_ns)
-        found, longest = [], int((seconds + max(0.1 * seconds, 2 * self.step_s)) * 1e9)
+        found, longest = [], int((seconds + max(0.1 * seconds, 4 * self.step_s)) * 1e9)
         for first in range(self.index(start_ns), end):
             last = self.index(self.times[first] + int(seconds * 1e9))
             if last >= end:
