@@ -171,12 +171,13 @@ static int open_file(const char *path, uint64_t *ret_size, struct facet_error *e
 	int size;
 
 	if (fd < 0)
-		return facet_error_set(err, -errno,
-				       "%s: it cannot be opened for reading and writing, which a "
-				       "viewer has to (%s)",
-				       path, strerror(errno));
+		return facet_error_set(
+			err, -errno,
+			"kvmfr: it cannot be opened for reading and writing, which a "
+			"viewer has to (%s)",
+			strerror(errno));
 	if (fstat(fd, &st) < 0)
-		return facet_error_set(err, -errno, "%s: %s", path, strerror(errno));
+		return facet_error_set(err, -errno, "kvmfr: %s", strerror(errno));
 	*ret_size = (uint64_t)st.st_size;
 	if (S_ISCHR(st.st_mode)) {
 		size = ioctl(fd, WIRE_KVMFR_IOCTL_SIZE, 0);
@@ -185,10 +186,10 @@ static int open_file(const char *path, uint64_t *ret_size, struct facet_error *e
 		*ret_size = 0;
 	}
 	if (*ret_size < sizeof(struct wire_lgmp6_header))
-		return facet_error_set(err, -ENODATA,
-				       "%s: it is no KVMFR file; give a file that somebody "
-				       "publishes in, or a node /dev/kvmfrN",
-				       path);
+		return facet_error_set(
+			err, -ENODATA,
+			"kvmfr: it is no such file; give one that somebody publishes "
+			"in, or a node /dev/kvmfrN");
 	return facet_steal_fd(&fd);
 }
 
