@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """./check: builds facet in every way that matters and runs its tests."""
 import argparse
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -149,14 +150,19 @@ def fuzz(check):
     targets = sorted(p for p in (directory / "tests" / "fuzz").glob("*_fuzz") if p.is_file())
     if not targets:
         check.report.fail("fuzz: build-fuzz has no fuzz targets")
-    for target in targets:
-        run_fuzzer(check, target, seconds)
+    check.report.say(f"fuzzing {len(targets)} targets for {seconds} s each")
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for target, fault in zip(targets, pool.map(
+                lambda target: run_fuzzer(check, target, seconds), targets)):
+            if fault:
+                check.report.fail(f"fuzz {target.name}", fault)
+            else:
+                check.report.ok(f"fuzz {target.name}: {seconds} s without a finding")
 
 
 def run_fuzzer(check, target, seconds):
-    """New inputs go to a temporary directory; a crash's input is shown and kept in the log."""
+    """What was found, or None. New inputs go to a temporary directory; a crash's is shown."""
     name = target.name
-    check.report.say(f"fuzzing {name} for {seconds} s")
     work = check.place / name
     work.mkdir()
     corpus = REPO / "tests" / "fuzz" / "corpus" / name.removesuffix("_fuzz")
@@ -167,13 +173,12 @@ def run_fuzzer(check, target, seconds):
         done = subprocess.run([*map(str, argv), *([str(corpus)] if corpus.is_dir() else [])],
                               stdout=out, stderr=out, stdin=subprocess.DEVNULL, check=False,
                               env={**os.environ, **SANITIZER_ENV, "LIBGL_ALWAYS_SOFTWARE": "1"})
+    if not done.returncode:
+        return None
     text = log.read_text(errors="replace")
-    if done.returncode:
-        for found in work.glob("found-*"):
-            text += f"\ninput {found.name}: {found.read_bytes()[:2000].hex()}"
-        check.report.fail(f"fuzz {name}", text)
-    else:
-        check.report.ok(f"fuzz {name}: {seconds} s without a finding")
+    for found in work.glob("found-*"):
+        text += f"\ninput {found.name}: {found.read_bytes()[:2000].hex()}"
+    return text
 
 
 def integration(check):

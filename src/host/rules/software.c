@@ -65,9 +65,10 @@ static void check_looking_glass(struct facet_exam *exam)
 	char text[160], *at;
 
 	if (facet_probe_program(exam->tree, "looking-glass-client", text, sizeof(text)) < 0) {
-		facet_say(exam, FACET_NOTE,
-			  facet_heard("not found", "looking-glass-client --version"), NULL,
-			  "looking-glass-client is not installed: `facet view` has nothing to start");
+		facet_say(
+			exam, FACET_NOTE,
+			facet_heard("not found", "looking-glass-client --version"), NULL,
+			"looking-glass-client is not installed: `facet view` has nothing to start");
 		return;
 	}
 	at = strstr(text, "(B");
