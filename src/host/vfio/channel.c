@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -12,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/fds.h"
 
 int64_t facet_vfio_now_ms(void)
 {
@@ -68,50 +68,11 @@ int facet_vfio_channel_wait(struct facet_vfio_channel *channel, int64_t deadline
 
 /* --- receiving --- */
 
-/* Keep what came along; false when that is more than a message may carry. */
-static bool take_fds(struct facet_vfio_channel *channel, struct msghdr *msg)
-{
-	bool fits = !(msg->msg_flags & MSG_CTRUNC);
-	struct cmsghdr *c;
-	size_t count;
-	int fd;
-
-	for (c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
-		count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		for (size_t i = 0; i < count; i++) {
-			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
-			if (channel->fd_count < VFIO_USER_MAX_FDS) {
-				channel->fds[channel->fd_count++] = fd;
-			} else {
-				close(fd);
-				fits = false;
-			}
-		}
-	}
-	return fits;
-}
-
 /* Up to @size more bytes: their number, 0 when none wait, or negative. */
 static ssize_t receive_some(struct facet_vfio_channel *channel, void *to, size_t size)
 {
-	union {
-		char buf[CMSG_SPACE(VFIO_USER_MAX_FDS * sizeof(int))];
-		struct cmsghdr align;
-	} control;
-	struct iovec iov = { to, size };
-	struct msghdr msg = { .msg_iov = &iov,
-			      .msg_iovlen = 1,
-			      .msg_control = &control,
-			      .msg_controllen = sizeof(control) };
-	ssize_t n = recvmsg(channel->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-
-	if (n < 0)
-		return errno == EAGAIN || errno == EINTR ? 0 : -ECONNRESET;
-	if (!take_fds(channel, &msg))
-		return -EPROTO;
-	return n ? n : -ECONNRESET;
+	return facet_fds_receive(channel->fd, to, size, channel->fds, &channel->fd_count,
+				 VFIO_USER_MAX_FDS);
 }
 
 int facet_vfio_channel_receive(struct facet_vfio_channel *channel)

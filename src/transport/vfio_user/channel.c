@@ -9,8 +9,9 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/fds.h"
 
-/* #syscalls recvmsg sendmsg close */
+/* #syscalls sendmsg close */
 
 enum { GREEDY = 64 << 10 }; /* bytes read ahead */
 
@@ -43,31 +44,6 @@ void vfu_channel_close(struct vfu_channel *channel)
 	*channel = (struct vfu_channel){ .fd = -1 };
 }
 
-/* Keep what came along; false when that is more than a message may carry. */
-static bool take_fds(struct vfu_channel *channel, struct msghdr *msg)
-{
-	bool fits = !(msg->msg_flags & MSG_CTRUNC);
-	struct cmsghdr *c;
-	size_t count;
-	int fd;
-
-	for (c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
-		count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		for (size_t i = 0; i < count; i++) {
-			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
-			if (channel->fd_count < VFIO_USER_MAX_FDS) {
-				channel->fds[channel->fd_count++] = fd;
-			} else {
-				close(fd);
-				fits = false;
-			}
-		}
-	}
-	return fits;
-}
-
 /* The size that the message at @at says it has; 0: its header is not complete. */
 static size_t message_size(const struct vfu_channel *channel, size_t at)
 {
@@ -95,29 +71,16 @@ static size_t last_message(const struct vfu_channel *channel)
 /* Up to @size more bytes: 1, 0 when none wait, or negative. */
 static int receive_some(struct vfu_channel *channel, size_t size)
 {
-	union {
-		char buf[CMSG_SPACE(VFIO_USER_MAX_FDS * sizeof(int))];
-		struct cmsghdr align;
-	} control;
-	struct iovec iov = { channel->in + channel->have, size };
-	struct msghdr msg = { .msg_iov = &iov,
-			      .msg_iovlen = 1,
-			      .msg_control = &control,
-			      .msg_controllen = sizeof(control) };
 	unsigned int before = channel->fd_count;
-	bool fits;
-	ssize_t n;
+	ssize_t n = facet_fds_receive(channel->fd, channel->in + channel->have, size, channel->fds,
+				      &channel->fd_count, VFIO_USER_MAX_FDS);
 
-	n = recvmsg(channel->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	if (n < 0)
-		return errno == EAGAIN || errno == EINTR ? 0 : -ECONNRESET;
-	fits = take_fds(channel, &msg);
+	if (n <= 0)
+		return (int)n;
 	channel->have += (size_t)n;
 	if (channel->fd_count != before)
 		channel->fds_at = last_message(channel);
-	if (!fits)
-		return -EPROTO;
-	return n ? 1 : -ECONNRESET;
+	return 1;
 }
 
 /* Bytes missing from the first message; 0: it is complete. */

@@ -3,14 +3,14 @@
 #include "transport/vhost_user/channel.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/fds.h"
 
-/* #syscalls recvmsg sendmsg close */
+/* #syscalls sendmsg close */
 
 void vu_channel_open(struct vu_channel *channel, int fd)
 {
@@ -34,51 +34,11 @@ void vu_channel_done(struct vu_channel *channel)
 	channel->have = 0;
 }
 
-/* Keep what came along; false when that is more than a message may carry. */
-static bool take_fds(struct vu_channel *channel, struct msghdr *msg)
-{
-	bool fits = !(msg->msg_flags & MSG_CTRUNC);
-	struct cmsghdr *c;
-	size_t count;
-	int fd;
-
-	for (c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
-		count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		for (size_t i = 0; i < count; i++) {
-			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
-			if (channel->fd_count < VHOST_USER_MAX_FDS) {
-				channel->fds[channel->fd_count++] = fd;
-			} else {
-				close(fd);
-				fits = false;
-			}
-		}
-	}
-	return fits;
-}
-
 /* Up to @size more bytes: their number, 0 when none wait, or negative. */
 static ssize_t receive_some(struct vu_channel *channel, void *to, size_t size)
 {
-	union {
-		char buf[CMSG_SPACE(VHOST_USER_MAX_FDS * sizeof(int))];
-		struct cmsghdr align;
-	} control;
-	struct iovec iov = { to, size };
-	struct msghdr msg = { .msg_iov = &iov,
-			      .msg_iovlen = 1,
-			      .msg_control = &control,
-			      .msg_controllen = sizeof(control) };
-	ssize_t n;
-
-	n = recvmsg(channel->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	if (n < 0)
-		return errno == EAGAIN || errno == EINTR ? 0 : -ECONNRESET;
-	if (!take_fds(channel, &msg))
-		return -EPROTO;
-	return n ? n : -ECONNRESET;
+	return facet_fds_receive(channel->fd, to, size, channel->fds, &channel->fd_count,
+				 VHOST_USER_MAX_FDS);
 }
 
 int vu_channel_receive(struct vu_channel *channel)
