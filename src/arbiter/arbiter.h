@@ -111,7 +111,7 @@ enum facet_turn facet_member_turn(const struct facet_member *member);
 bool facet_member_open(const struct facet_member *member);
 /* Its part of the GPU when all members are busy, in ppm; what it self-paces to without us. */
 uint32_t facet_member_entitled_ppm(const struct facet_member *member);
-/* Of its window, how much it leads those who are behind; 0 when it does not compete. In ppm. */
+/* Its lead in the last step, in ppm of what closes it; 0 when it does not compete. */
 int64_t facet_member_lead_ppm(const struct facet_member *member);
 /* How long it was backlogged without being open. */
 uint64_t facet_member_throttled_ns(const struct facet_member *member);

@@ -458,7 +458,7 @@ uint32_t facet_member_entitled_ppm(const struct facet_member *member)
 int64_t facet_member_lead_ppm(const struct facet_member *member)
 {
 	const int64_t most = (int64_t)1 << 40;
-	facet_vtime lead = member->vtime - facet_arbiter_vtime(member->arbiter);
+	facet_vtime lead = member->vtime - member->arbiter->now;
 
 	if (!member->competes)
 		return 0;

@@ -78,10 +78,9 @@ struct facetd_arbitrated {
 	bool closed; /* by us; what it gets by: */
 	enum facet_turn turn;
 	uint64_t turned_ns;
-	struct facetd_cgroup_cpu cpu; /* the kernel's part in that */
-	uint64_t trim_ppm;    /* of that, so that the kernel hits the share: see backing.c */
-	uint64_t threads_ppm; /* what it counts for there */
-	bool wants;           /* backlogged, as the policy was told */
+	struct facetd_cgroup_cpu cpu;    /* the kernel's part in that */
+	uint64_t threads_ppm;            /* what it counts for there */
+	bool wants;                      /* backlogged, as the policy was told */
 	struct facetd_sample samples[2]; /* older, newer */
 
 	/* The job under way, as long as .job_started_ns of the page stays the same. */

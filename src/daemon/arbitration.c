@@ -265,7 +265,6 @@ int facetd_arbitration_attach(struct facetd_vgpu *vgpu, struct facet_error *err)
 	member->vgpu = vgpu;
 	member->page_fd = member->doorbell_fd = member->worker_pidfd = -1;
 	member->cpu = FACETD_CGROUP_NO_CPU;
-	member->trim_ppm = FACET_SHARE_ALL;
 	facetd_meter_init(&member->meter, gpu->soft ? "cpu-clock" : "drm-fdinfo",
 			  gpu->arbitration->proc_fd);
 	r = facet_member_add(gpu->arbiter, &vgpu->record.limits.share, member, &member->member);

@@ -116,54 +116,46 @@ static void apply_quota(struct facetd_arbitrated *member)
 	member->quota_ppm = r ? 0 : wanted;
 }
 
-static uint64_t entitled_ppm(const struct facetd_arbitrated_gpu *gpu)
-{
-	struct facet_list *link;
-	uint64_t sum = 0;
-
-	facet_list_for_each(link, &gpu->members) sum += facet_member_entitled_ppm(
-		facet_container_of(link, struct facetd_arbitrated, link)->member);
-	return sum;
-}
-
-static void apply_weight(struct facetd_arbitrated *member)
-{
-	facetd_cgroup_set_weight(&member->cpu,
-				 member->threads_ppm * member->trim_ppm / FACET_SHARE_ALL);
-}
-
-/* All together count for as many threads as if each drew with all execution units. */
-void facetd_backing_weights(struct facetd_arbitrated_gpu *gpu)
-{
-	const uint64_t threads_ppm = (uint64_t)gpu->count * gpu->eus * FACET_SHARE_ALL;
-	const uint64_t all_ppm = entitled_ppm(gpu);
-	struct facet_list *link;
-
-	facet_list_for_each(link, &gpu->members)
-	{
-		struct facetd_arbitrated *member =
-			facet_container_of(link, struct facetd_arbitrated, link);
-
-		member->threads_ppm =
-			threads_ppm * facet_member_entitled_ppm(member->member) / (all_ppm + 1);
-		apply_weight(member);
-	}
-}
-
 /* At a lead of a whole window, when the gate is closed, a quarter of the weight is left. */
-static uint64_t trim_of(int64_t lead_ppm)
+static uint64_t trim(uint64_t weight, int64_t lead_ppm)
 {
-	uint64_t lead = lead_ppm < 0                 ? 0
-			: lead_ppm > FACET_SHARE_ALL ? FACET_SHARE_ALL
-						     : (uint64_t)lead_ppm;
+	int64_t lead = lead_ppm < 0 ? 0 : lead_ppm > FACET_SHARE_ALL ? FACET_SHARE_ALL : lead_ppm;
 
-	return (uint64_t)FACET_SHARE_ALL * FACET_SHARE_ALL / (FACET_SHARE_ALL + 3 * lead);
+	return weight * FACET_SHARE_ALL / (FACET_SHARE_ALL + 3 * (uint64_t)lead);
 }
 
 /*
  * A vGPU whose threads wait for each other gets less than its weight, beside one whose do not. So
  * the more one leads the others the less it weighs, and the gate has little left to do.
  */
+static void apply_weight(struct facetd_arbitrated *member)
+{
+	facetd_cgroup_set_weight(&member->cpu,
+				 trim(member->threads_ppm, facet_member_lead_ppm(member->member)));
+}
+
+/* All together count for as many threads as if each drew with all execution units. */
+void facetd_backing_weights(struct facetd_arbitrated_gpu *gpu)
+{
+	const uint64_t threads_ppm = (uint64_t)gpu->count * gpu->eus * FACET_SHARE_ALL;
+	struct facetd_arbitrated *member;
+	struct facet_list *link;
+	uint64_t all_ppm = 1;
+
+	facet_list_for_each(link, &gpu->members)
+	{
+		member = facet_container_of(link, struct facetd_arbitrated, link);
+		all_ppm += facet_member_entitled_ppm(member->member);
+	}
+	facet_list_for_each(link, &gpu->members)
+	{
+		member = facet_container_of(link, struct facetd_arbitrated, link);
+		member->threads_ppm =
+			threads_ppm * facet_member_entitled_ppm(member->member) / all_ppm;
+		apply_weight(member);
+	}
+}
+
 void facetd_backing_trim(struct facetd_arbitrated_gpu *gpu, uint64_t now_ns)
 {
 	struct facet_list *link;
@@ -172,24 +164,15 @@ void facetd_backing_trim(struct facetd_arbitrated_gpu *gpu, uint64_t now_ns)
 		return;
 	gpu->trimmed_ns = now_ns;
 	facet_list_for_each(link, &gpu->members)
-	{
-		struct facetd_arbitrated *member =
-			facet_container_of(link, struct facetd_arbitrated, link);
-
-		if (!member->wants || member->cpu.weight_fd < 0)
-			continue;
-		member->trim_ppm = trim_of(facet_member_lead_ppm(member->member));
-		apply_weight(member);
-	}
+		apply_weight(facet_container_of(link, struct facetd_arbitrated, link));
 }
 
 bool facetd_backing_yield(struct facetd_arbitrated *member, bool yields)
 {
-	bool before = member->cpu.idle, now = facetd_cgroup_set_idle(&member->cpu, yields);
+	bool idles = facetd_cgroup_set_idle(&member->cpu, yields);
 
-	if (before && !now)
-		apply_weight(member);
-	return now;
+	apply_weight(member);
+	return idles;
 }
 
 /* What a predecessor left is overwritten. */
@@ -208,8 +191,8 @@ static void open_cpu(struct facetd_arbitrated *member)
 		return;
 	}
 	facet_arbiter_set_spares(member->gpu->arbiter, member->cpu.idle_fd >= 0);
-	member->cpu.idle = true;
-	facetd_backing_yield(member, false);
+	member->cpu.idle = member->cpu.idle_fd >= 0;
+	facetd_cgroup_set_idle(&member->cpu, false);
 	facetd_backing_weights(member->gpu);
 }
 

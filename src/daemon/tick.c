@@ -217,9 +217,7 @@ static void look_for_hang(struct facetd_arbitrated *member)
 
 /* --- gates --- */
 
-/* One that is closed keeps what priority it has. Where the kernel knows no lower one, none is
- * spare.
- */
+/* Who is closed keeps its priority. Where the kernel knows no lower one there is no spare. */
 static void set_gate(struct facetd_arbitrated *member, enum facet_turn turn, uint64_t now)
 {
 	bool open = turn == FACET_TURN_OPEN;
