@@ -7,11 +7,13 @@
  * Cases and copies take turns in one run. Another process is the client: it looks each
  * millisecond, as Looking Glass's does, and copies what changed.
  */
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -81,9 +83,10 @@ static void be_client(void)
 	struct facet_viewer *v;
 	uint32_t serial;
 
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (facet_viewer_open(b.path, 10000, &v, &err) < 0)
 		die(err.text);
-	while (!atomic_load(&b.together->quit) && getppid() != 1) {
+	while (!atomic_load(&b.together->quit)) {
 		if (facet_viewer_step(v, now_ns(CLOCK_MONOTONIC) / 1000000, &err) == 1) {
 			serial = v->picture.serial;
 			atomic_store(&b.together->acked[serial % MAX_SHOWN],
@@ -191,7 +194,7 @@ static double once(void (*what)(const struct facet_rect *), const struct facet_r
 	return (double)(now_ns(CLOCK_THREAD_CPUTIME_ID) - before) / 1e6;
 }
 
-/* Of a picture that is really taken: a buffer was free. */
+/* Of a picture that is really taken: a buffer was free. The client has finished with it. */
 static double publish(const struct facet_rect *damage)
 {
 	const uint64_t before = facet_sink_frames(b.sink);
@@ -269,8 +272,7 @@ static void measure_acks(int rounds)
 	for (int i = 0; i < rounds; i++) {
 		usleep(3000 + i * 37 % 1000); /* at any moment of the client's sleep */
 		flushed = now_ns(CLOCK_MONOTONIC);
-		show(&tenth);
-		wait_for_client(facet_sink_frames(b.sink));
+		publish(&tenth);
 		serial = atomic_load(&b.together->done);
 		say("ack", "facet",
 		    (double)(atomic_load(&b.together->acked[serial % MAX_SHOWN]) - flushed) / 1e6);

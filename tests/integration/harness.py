@@ -4,6 +4,7 @@ import contextlib
 import functools
 import pathlib
 import shutil
+import subprocess
 import tempfile
 import traceback
 
@@ -38,11 +39,11 @@ class World:
         self.transport = "vhost-user"
         self.place = pathlib.Path(tempfile.mkdtemp(prefix=f"facet-test-{name}-"))
         self._stack = contextlib.ExitStack()
+        self._stack.callback(shutil.rmtree, self.place, ignore_errors=True)
         self._hosts, self._guests = [], []
 
     def close(self):
         self._stack.close()
-        shutil.rmtree(self.place, ignore_errors=True)
 
     def enter(self, thing):
         """What `with thing` gives; it ends with this world."""
@@ -116,6 +117,7 @@ class World:
         screen = Screen(self.place / name, path, **options)
         self._stack.callback(screen.stop)
         return screen
+
     def plain_guest(self, name, device, variant="guest", append="", **options):
         """One without a GPU of any kind, not started yet."""
         machine = guest.Guest(load_image(variant), self.place / name,
@@ -125,6 +127,19 @@ class World:
         self._stack.callback(machine.close)
         return machine
 
+    def example(self):
+        """examples/vfio-user-edu, which serves at the path "edu": its process and that path."""
+        program = pathlib.Path(self.prefix).resolve().parent / "examples" / "vfio-user-edu"
+        if not program.exists():
+            raise Skip(f"{program} is not there: the prefix is not below a build directory")
+        path = self.place / "edu"
+        with open(self.place / "edu.log", "wb") as log:
+            process = subprocess.Popen([program, path], stdin=subprocess.DEVNULL, stdout=log,
+                                       stderr=log)
+        self._stack.callback(procs.end, process)
+        procs.wait_until(path.exists, 60, "the example's socket")
+        return process, path
+
 
 @functools.cache
 def load_image(variant):
@@ -132,8 +147,10 @@ def load_image(variant):
 
 
 def vfio_user_qemu():
-    """The newest QEMU here, which has to know vfio-user-pci."""
-    using = qemu.newer()
+    """This machine's QEMU where it has vfio-user-pci, else the newer one."""
+    using = qemu.Qemu.system()
+    if using.version < (10, 1):
+        using = qemu.newer()
     if using.version < (10, 1):
         raise Skip(f"QEMU {using.text} has no vfio-user-pci: that came with 10.1")
     return using

@@ -20,9 +20,13 @@ class Region:
         self.place.mkdir()
         self.facet = pathlib.Path(world.prefix) / "bin" / "facet"
         self.stack = contextlib.ExitStack()
-        self.server = ivshmem.Server(self.facet, self.place, *args).wait_ready()
+        self.server = ivshmem.Server(self.facet, self.place, *args)
         self.stack.callback(self.server.close)
-        self.socket = self.server.region()["socket"]
+        try:
+            self.socket = self.server.wait_ready().region()["socket"]
+        except BaseException:
+            self.stack.close()
+            raise
 
     def __enter__(self):
         return self

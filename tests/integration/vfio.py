@@ -2,15 +2,14 @@
 """facet's VFIO client on QEMU's `edu` device: a guest with an IOMMU is the host of this test."""
 import json
 import os
-import pathlib
 import re
 import shutil
 import subprocess
 
-from facetlib import guest, image, procs, qemu
+from facetlib import guest, image
 
 import iommufd
-from harness import Skip, load_image, scenario
+from harness import load_image, scenario, vfio_user_qemu
 
 # caching-mode: every mapping of the guest's kernel is told to devices outside of QEMU as well.
 IOMMU = ["-device", "intel-iommu,intremap=on,caching-mode=on,aw-bits=48"]
@@ -131,37 +130,22 @@ def vfio_edu_cdev(world):
         assert machine.shut_down() == 0
 
 
-def vfio_user_qemu():
-    """QEMU has a client of vfio-user since 10.1."""
-    mine = qemu.Qemu.system()
-    return mine if mine.version >= (10, 1) else qemu.newer()
-
-
 @scenario()
 def vfio_user_edu(world):
     """examples/vfio-user-edu as a PCI device of a guest, whose own kernel lends it by VFIO."""
-    server = pathlib.Path(world.prefix).resolve().parent / "examples" / "vfio-user-edu"
-    if not server.exists():
-        raise Skip(f"{server} is not there: the prefix is not below a build directory")
-    path = world.place / "edu"
-    with open(world.place / "edu.log", "wb") as log:
-        process = subprocess.Popen([server, path], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-    try:
-        procs.wait_until(path.exists, 60, "the example's socket")
-        device = json.dumps({"driver": "vfio-user-pci", "bus": "pcie.0", "addr": "0x12",
-                             "socket": {"type": "unix", "path": str(path)}})
-        with guest.Guest(load_image("guest"), world.place / "guest",
-                         ["-device", device, "-display", "none"], first=IOMMU, append=KERNEL,
-                         using=vfio_user_qemu()) as machine:
-            test = f"/facet/{edu_test(machine.share).name}"
-            machine.start().wait_ready()
-            machine.run(MODULES)
-            bound(machine, ALONE)
-            # Twice: the second time must find nothing of the first.
-            for _ in range(2):
-                passed(world, *machine.attempt(f"{test} {ALONE}"), 25)
-            assert machine.shut_down() == 0
-        with world.check("the example outlives its guest"):
-            assert process.poll() is None, (world.place / "edu.log").read_text(encoding="utf-8")
-    finally:
-        procs.end(process)
+    process, path = world.example()
+    device = json.dumps({"driver": "vfio-user-pci", "bus": "pcie.0", "addr": "0x12",
+                         "socket": {"type": "unix", "path": str(path)}})
+    with guest.Guest(load_image("guest"), world.place / "guest",
+                     ["-device", device, "-display", "none"], first=IOMMU, append=KERNEL,
+                     using=vfio_user_qemu()) as machine:
+        test = f"/facet/{edu_test(machine.share).name}"
+        machine.start().wait_ready()
+        machine.run(MODULES)
+        bound(machine, ALONE)
+        # Twice: the second time must find nothing of the first.
+        for _ in range(2):
+            passed(world, *machine.attempt(f"{test} {ALONE}"), 25)
+        assert machine.shut_down() == 0
+    with world.check("the example outlives its guest"):
+        assert process.poll() is None, (world.place / "edu.log").read_text(encoding="utf-8")

@@ -2,15 +2,12 @@
 """The example of a PCI device over vfio-user, on stock QEMU's bus, driven without a guest."""
 import json
 import os
-import pathlib
 import signal
-import subprocess
 
-from facetlib import procs, qemu, qtest
+from facetlib import procs, qtest
 
-from harness import Skip, scenario
+from harness import scenario, vfio_user_qemu
 
-OLDEST = (10, 1)  # the first QEMU with vfio-user-pci
 SLOT, BAR, BUFFER = 5, 0xe0000000, 0x40000
 LIVE, FACTORIAL, IRQ_STATUS, IRQ_RAISE, IRQ_ACK = 0x04, 0x08, 0x24, 0x60, 0x64
 DMA_FROM, DMA_TO, DMA_COUNT, DMA_COMMAND = 0x80, 0x88, 0x90, 0x98
@@ -19,23 +16,12 @@ MSIX_ID, MSIX_ENABLE, MSIX_TABLE, MSIX_PBA = 0x11, 1 << 31, 0xfe000, 0xff000
 MESSAGE, DATA = 0x200000, 0xcafe  # a message is a write: into memory, here, not to a processor
 
 
-def able_qemu():
-    """This machine's QEMU where it has vfio-user-pci, else the newer one."""
-    mine = qemu.Qemu.system()
-    return mine if mine.version >= OLDEST else qemu.newer()
-
-
 class Edu:
     """The example's process, and QEMUs that come to it one after another."""
 
     def __init__(self, world):
-        program = pathlib.Path(world.prefix).resolve().parent / "examples" / "vfio-user-edu"
-        if not program.exists():
-            raise Skip("examples/vfio-user-edu is not beside the installation")
-        self.place, self.socket = world.place, world.place / "edu"
-        self.log = open(world.place / "edu.log", "wb")
-        self.process = subprocess.Popen([program, self.socket], stderr=self.log)
-        procs.wait_until(self.socket.exists, 30, "the example's socket")
+        self.place = world.place
+        self.process, self.socket = world.example()
 
     def qemu(self, name, **options):
         place = self.place / name
@@ -43,16 +29,12 @@ class Edu:
         device = {"driver": "vfio-user-pci", "addr": hex(SLOT),
                   "socket": {"type": "unix", "path": str(self.socket)}}
         with open(place / "qemu.log", "wb") as log:
-            machine = qtest.Machine(able_qemu(), place, ["-device", json.dumps(device)],
+            machine = qtest.Machine(vfio_user_qemu(), place, ["-device", json.dumps(device)],
                                     errors=log, **options)
         return machine
 
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
-
-    def close(self):
-        procs.end(self.process)
-        self.log.close()
 
 
 def set_up(machine):
@@ -132,36 +114,33 @@ def transfers(machine):
 def vfio_user_example(world):
     """vfio-user-edu on QEMU's bus: registers, MSI-X, DMA shared and by message, reset, new QEMUs."""
     edu = Edu(world)
-    try:
-        idle = edu.descriptors()
-        for name, options in (("shared", {}), ("by message", {"shared": False})):
-            machine = edu.qemu(name.replace(" ", "-"), **options)
-            try:
-                device = set_up(machine)
-                with world.check(f"{name}: enumerated as it describes itself"):
-                    enumerates(device)
-                with world.check(f"{name}: registers"):
-                    has_registers(machine)
-                with world.check(f"{name}: MSI-X reaches memory"):
-                    interrupts(machine, device)
-                with world.check(f"{name}: a masked vector is held back until it is unmasked"):
-                    masks(machine)
-                with world.check(f"{name}: DMA both ways, with an interrupt at its end"):
-                    transfers(machine)
-                with world.check(f"{name}: system_reset resets it"):
-                    machine.qmp("system_reset")
-                    device = set_up(machine)
-                    assert machine.readl(BAR + LIVE) == 0
-                    has_registers(machine)
-            finally:
-                machine.close()
-        with world.check("QEMUs that are killed leave nothing behind"):
-            for number in range(3):
-                machine = edu.qemu(f"killed-{number}")
-                set_up(machine)
+    idle = edu.descriptors()
+    for name, options in (("shared", {}), ("by message", {"shared": False})):
+        machine = edu.qemu(name.replace(" ", "-"), **options)
+        try:
+            device = set_up(machine)
+            with world.check(f"{name}: enumerated as it describes itself"):
+                enumerates(device)
+            with world.check(f"{name}: registers"):
                 has_registers(machine)
-                machine.process.send_signal(signal.SIGKILL)
-                machine.close()
-                procs.wait_until(lambda: edu.descriptors() == idle, 30, "the example to be idle")
-    finally:
-        edu.close()
+            with world.check(f"{name}: MSI-X reaches memory"):
+                interrupts(machine, device)
+            with world.check(f"{name}: a masked vector is held back until it is unmasked"):
+                masks(machine)
+            with world.check(f"{name}: DMA both ways, with an interrupt at its end"):
+                transfers(machine)
+            with world.check(f"{name}: system_reset resets it"):
+                machine.qmp("system_reset")
+                device = set_up(machine)
+                assert machine.readl(BAR + LIVE) == 0
+                has_registers(machine)
+        finally:
+            machine.close()
+    with world.check("QEMUs that are killed leave nothing behind"):
+        for number in range(3):
+            machine = edu.qemu(f"killed-{number}")
+            set_up(machine)
+            has_registers(machine)
+            machine.process.send_signal(signal.SIGKILL)
+            machine.close()
+            procs.wait_until(lambda: edu.descriptors() == idle, 30, "the example to be idle")
