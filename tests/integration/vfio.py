@@ -38,7 +38,8 @@ def edu_test(place):
     program = place / "edu-test"
     subprocess.run([os.environ.get("CC", "gcc"), "-std=gnu17", "-D_GNU_SOURCE", "-O2", "-static",
                     f"-I{image.REPO}/src", "-o", program, image.REPO / "tests/vfio/edu_test.c",
-                    *client, image.REPO / "src/base/error.c", "-ljansson"], check=True)
+                    *client, *(image.REPO / "src/base" / name for name in ("error.c", "fds.c")),
+                    "-ljansson"], check=True)
     return program
 
 
