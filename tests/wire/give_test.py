@@ -182,7 +182,7 @@ class ProbeTest(GiveCase):
         self.assertTrue(told["ok"], told)
         steps = {s["step"]: s["found"] for s in told["steps"]}
         self.assertEqual(steps["open"], "by vfio-user")
-        self.assertEqual(steps["config"], "1234:11e8, class 00ff")
+        self.assertEqual(steps["config"], "1234:11e8, class ff00")
         self.assertIn("begins with", steps["bar0"])
         self.assertEqual(steps["dma"], "a page was mapped and unmapped")
 
