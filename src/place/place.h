@@ -5,13 +5,14 @@
 
 #include <sched.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
 
 enum {
 	FACET_PLACE_NODES = 64,
-	FACET_PLACE_DEVICES = 512,
+	FACET_PLACE_DEVICES = 1024,
 	FACET_PLACE_GPUS = 16,    /* of one VM */
 	FACET_PLACE_VCPUS = 1024, /* and EUs: no more than CPUs that a cpu_set_t can name */
 	FACET_PLACE_PAGE_SIZES = 4,
@@ -26,8 +27,8 @@ struct facet_topology_pages {
 };
 
 struct facet_topology_node {
-	unsigned int os; /* the kernel's number: QEMU's host-nodes= */
-	uint64_t memory, memory_free;
+	unsigned int os;              /* the kernel's number: QEMU's host-nodes= */
+	uint64_t memory, memory_free; /* bytes, without what hugepages have reserved */
 	struct facet_topology_pages huge[FACET_PLACE_PAGE_SIZES];
 };
 
@@ -80,7 +81,7 @@ bool facet_topology_has_device(const struct facet_topology *topology, const char
 struct facet_place_load {
 	/* By the kernel's number: threads pinned there, in hundredths; a vCPU with a cap of 25 %
 	 * is 25. */
-	unsigned short cpu[CPU_SETSIZE];
+	unsigned int cpu[CPU_SETSIZE];
 	cpu_set_t exclusive; /* nobody else may be put there */
 	/* Promised to guests that have not touched it yet, by index in nodes[]. */
 	uint64_t memory[FACET_PLACE_NODES];
@@ -137,6 +138,7 @@ struct facet_placement {
 	bool emulator_apart; /* false: none were left */
 	/* By index in nodes[]; the sum is the request, rounded up. */
 	uint64_t memory[FACET_PLACE_NODES];
+	bool overcommitted; /* more ordinary memory than is free now, but not more than there is */
 	struct facet_place_candidate chosen;
 	unsigned int runner_up_count;
 	struct facet_place_candidate
@@ -146,20 +148,22 @@ struct facet_placement {
 /**
  * facet_place() - choose.
  *
- * Pure: the same arguments give the same answer. No allocation; some 30 KB of stack.
+ * Pure: the same arguments give the same answer.
  *
  * Return: 0; -EINVAL: a request that no host can meet; -ENOSPC: this one cannot, and @err says
- * what lacks where.
+ * what is short and where; -ENOMEM.
  */
 int facet_place(const struct facet_topology *topology, const struct facet_place_load *load,
 		const struct facet_place_request *request, struct facet_placement *ret,
 		struct facet_error *err);
 
-/* Its placement is what @request would cost where it already is: to judge a choice of the user's.
+/*
+ * What vcpus[], eus[] and memory[] of @placement cost, into its chosen.cost: to judge where
+ * somebody else put a VM. CPUs and nodes that are not in the topology, or are not the request's:
+ * -EINVAL.
  */
-void facet_place_judge(const struct facet_topology *topology, const struct facet_place_load *load,
-		       const struct facet_place_request *request,
-		       struct facet_placement *placement);
+int facet_place_judge(const struct facet_topology *topology, const struct facet_place_load *load,
+		      const struct facet_place_request *request, struct facet_placement *placement);
 
 /*
  * Counts a VM in that was placed, or out again. @vcpu_percent: 100, or the cap of each vCPU.
