@@ -19,8 +19,7 @@ static const char *const names[FACET_CGROUP_CONTROLLERS] = { "cpu", "memory" };
 
 /* --- small files --- */
 
-__attribute__((format(printf, 3, 4))) static int write_file(int root_fd, const char *path,
-							    const char *fmt, ...)
+int facet_cgroup_write(int root_fd, const char *path, const char *fmt, ...)
 {
 	facet_autoclose int fd = openat(root_fd, path, O_WRONLY | O_CLOEXEC);
 	char text[64];
@@ -35,7 +34,7 @@ __attribute__((format(printf, 3, 4))) static int write_file(int root_fd, const c
 	return write(fd, text, (size_t)n) < 0 ? -errno : 0;
 }
 
-static int read_file(int root_fd, const char *path, char *ret, size_t size)
+int facet_cgroup_read(int root_fd, const char *path, char *ret, size_t size)
 {
 	facet_autoclose int fd = openat(root_fd, path, O_RDONLY | O_CLOEXEC);
 	ssize_t n = fd < 0 ? -1 : read(fd, ret, size - 1);
@@ -44,6 +43,40 @@ static int read_file(int root_fd, const char *path, char *ret, size_t size)
 		return -errno;
 	ret[n] = '\0';
 	return 0;
+}
+
+static int write_quota_v1(int root_fd, const char *path, uint64_t quota_us, uint64_t period_us)
+{
+	char quota[PATH_MAX], period[PATH_MAX], text[32];
+	int r;
+
+	snprintf(quota, sizeof(quota), "%.4000s/cpu.cfs_quota_us", path);
+	snprintf(period, sizeof(period), "%.4000s/cpu.cfs_period_us", path);
+	if (!quota_us)
+		return facet_cgroup_write(root_fd, quota, "-1");
+	if (facet_cgroup_read(root_fd, period, text, sizeof(text)) ||
+	    strtoull(text, NULL, 10) != period_us) {
+		/* Without a quota first: the old one may be too much for the new period. */
+		r = facet_cgroup_write(root_fd, quota, "-1");
+		if (!r)
+			r = facet_cgroup_write(root_fd, period, "%" PRIu64, period_us);
+		if (r)
+			return r;
+	}
+	return facet_cgroup_write(root_fd, quota, "%" PRIu64, quota_us);
+}
+
+int facet_cgroup_write_quota(int root_fd, bool v2, const char *path, uint64_t quota_us,
+			     uint64_t period_us)
+{
+	char file[PATH_MAX];
+
+	if (!v2)
+		return write_quota_v1(root_fd, path, quota_us, period_us);
+	snprintf(file, sizeof(file), "%.4000s/cpu.max", path);
+	return quota_us ? facet_cgroup_write(root_fd, file, "%" PRIu64 " %" PRIu64, quota_us,
+					     period_us)
+			: facet_cgroup_write(root_fd, file, "max");
 }
 
 static bool has_word(const char *text, const char *word, const char *separators)
@@ -133,7 +166,7 @@ static bool has_processes(int root_fd, const char *base)
 	if (faccessat(root_fd, path, F_OK, 0) < 0)
 		return false;
 	snprintf(path, sizeof(path), "%.4000s/cgroup.procs", base);
-	return read_file(root_fd, path, text, sizeof(text)) == 0 && text[0];
+	return facet_cgroup_read(root_fd, path, text, sizeof(text)) == 0 && text[0];
 }
 
 /* May groups below @base have this controller? The kernel is asked, by switching it on. */
@@ -145,18 +178,20 @@ static void enable_v2(struct facet_cgroups *groups, enum facet_cgroup_controller
 	int r;
 
 	snprintf(path, sizeof(path), "%.4000s/cgroup.controllers", base);
-	if (read_file(groups->root_fd, path, text, sizeof(text)) ||
+	if (facet_cgroup_read(groups->root_fd, path, text, sizeof(text)) ||
 	    !has_word(text, names[controller], " \n")) {
-		nowhere(place, "the %s controller is not delegated to facetd's control group",
-			names[controller]);
+		nowhere(place,
+			"the %s controller is not delegated to facetd's control group: "
+			"Delegate=%s in its unit does that",
+			names[controller], names[controller]);
 		return;
 	}
 	snprintf(path, sizeof(path), "%.4000s/cgroup.subtree_control", base);
-	r = read_file(groups->root_fd, path, text, sizeof(text));
+	r = facet_cgroup_read(groups->root_fd, path, text, sizeof(text));
 	if (!r && has_processes(groups->root_fd, base))
 		r = -EBUSY;
 	if (!r && !has_word(text, names[controller], " \n"))
-		r = write_file(groups->root_fd, path, "+%s", names[controller]);
+		r = facet_cgroup_write(groups->root_fd, path, "+%s", names[controller]);
 	if (r == -EBUSY)
 		nowhere(place, "facetd's control group has processes of its own: systemd 254 "
 			       "gives it one called facetd below (DelegateSubgroup=)");
@@ -236,7 +271,7 @@ int facet_cgroup_put(const struct facet_cgroups *groups, enum facet_cgroup_contr
 	if (mkdirat(groups->root_fd, path, 0755) < 0 && errno != EEXIST)
 		return fail(groups, controller, -errno, path, err);
 	group_path(groups, controller, name, "cgroup.procs", path);
-	r = write_file(groups->root_fd, path, "%d", (int)pid);
+	r = facet_cgroup_write(groups->root_fd, path, "%d", (int)pid);
 	return r ? fail(groups, controller, r, path, err) : 0;
 }
 
@@ -246,25 +281,12 @@ int facet_cgroup_limit_cpu(const struct facet_cgroups *groups, const char *name,
 	char path[PATH_MAX];
 	int r;
 
-	if (!group_path(groups, FACET_CGROUP_CPU, name, groups->v2 ? "cpu.max" : "cpu.cfs_quota_us",
-			path))
+	if (!group_path(groups, FACET_CGROUP_CPU, name, NULL, path))
 		return fail(groups, FACET_CGROUP_CPU, -ENAMETOOLONG, name, err);
-	if (groups->v2) {
-		r = quota_us ? write_file(groups->root_fd, path, "%" PRIu64 " %" PRIu64, quota_us,
-					  period_us)
-			     : write_file(groups->root_fd, path, "max");
-		return r ? fail(groups, FACET_CGROUP_CPU, r, "cpu.max", err) : 0;
-	}
-	/* Without a quota first: the old one may be too much for the new period. */
-	r = write_file(groups->root_fd, path, "-1");
-	if (r || !quota_us)
-		return r ? fail(groups, FACET_CGROUP_CPU, r, "cpu.cfs_quota_us", err) : 0;
-	group_path(groups, FACET_CGROUP_CPU, name, "cpu.cfs_period_us", path);
-	r = write_file(groups->root_fd, path, "%" PRIu64, period_us);
-	group_path(groups, FACET_CGROUP_CPU, name, "cpu.cfs_quota_us", path);
-	if (!r)
-		r = write_file(groups->root_fd, path, "%" PRIu64, quota_us);
-	return r ? fail(groups, FACET_CGROUP_CPU, r, "cpu.cfs_quota_us", err) : 0;
+	r = facet_cgroup_write_quota(groups->root_fd, groups->v2, path, quota_us, period_us);
+	return r ? fail(groups, FACET_CGROUP_CPU, r, groups->v2 ? "cpu.max" : "cpu.cfs_quota_us",
+			err)
+		 : 0;
 }
 
 int facet_cgroup_open_cpu(const struct facet_cgroups *groups, const char *name,
@@ -332,7 +354,7 @@ static uint64_t read_number(const struct facet_cgroups *groups, const char *name
 	char path[PATH_MAX], text[512], *at = text;
 
 	if (!group_path(groups, FACET_CGROUP_MEMORY, name, file, path) ||
-	    read_file(groups->root_fd, path, text, sizeof(text)))
+	    facet_cgroup_read(groups->root_fd, path, text, sizeof(text)))
 		return 0;
 	if (key) {
 		at = strstr(text, key);
@@ -358,9 +380,9 @@ int facet_cgroup_limit_memory(const struct facet_cgroups *groups, const char *na
 			err, -EBUSY, "%" PRIu64 " MiB are in use: its kernel limit stays as it was",
 			used >> 20);
 	if (bytes)
-		r = write_file(groups->root_fd, path, "%" PRIu64, bytes);
+		r = facet_cgroup_write(groups->root_fd, path, "%" PRIu64, bytes);
 	else
-		r = write_file(groups->root_fd, path, groups->v2 ? "max" : "-1");
+		r = facet_cgroup_write(groups->root_fd, path, groups->v2 ? "max" : "-1");
 	return r ? fail(groups, FACET_CGROUP_MEMORY, r, file, err) : 0;
 }
 

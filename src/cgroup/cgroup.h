@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* cgroup.h - the kernel's own limits behind ours: a control group for each vGPU's process. */
+/* cgroup.h - the kernel's control groups of both versions: where we may make them, limits of
+ * vGPUs'. */
 #ifndef FACET_CGROUP_CGROUP_H
 #define FACET_CGROUP_CGROUP_H
 
@@ -77,5 +78,17 @@ uint64_t facet_cgroup_oom_kills(const struct facet_cgroups *groups, const char *
 void facet_cgroup_remove(const struct facet_cgroups *groups, const char *name);
 /* Removes groups of this id that have no processes: what an earlier facetd left. */
 void facet_cgroups_clean(const struct facet_cgroups *groups);
+
+/* --- for who makes other groups in such a place --- */
+
+/* A file of a group, below the root: one write, one value. 0 or -errno. */
+int facet_cgroup_write(int root_fd, const char *path, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* Its whole text, as much as there is room. */
+int facet_cgroup_read(int root_fd, const char *path, char *ret, size_t size);
+/* Of the group @path. @quota_us 0: none. There is no moment without a quota unless the period
+ * changes. */
+int facet_cgroup_write_quota(int root_fd, bool v2, const char *path, uint64_t quota_us,
+			     uint64_t period_us);
 
 #endif

@@ -17,6 +17,7 @@ enum {
 	FACET_CPU_SHARE_MAX = 10000,
 	FACET_CPU_CAP_MIN = 10000, /* ppm of one CPU; the kernel cannot do less */
 	FACET_CPU_ALL = 1000000,   /* ppm: one CPU */
+	FACET_CPU_CAP_MAX = 1024 * FACET_CPU_ALL,
 };
 
 struct facet_cpu_limits {
@@ -57,7 +58,7 @@ void facet_cpu_clean(const struct facet_cgroups *groups);
 
 /**
  * facet_cpu_vm_move() - put QEMU's threads where they belong.
- * @proc_fd: "/proc"
+ * @proc_fd: "/proc"; borrowed, as long as @vm lives
  * @pid: QEMU; -ESRCH when it is gone
  * @tids: of its vCPUs in order, as query-cpus-fast says; QEMU is not trusted: those of other
  *        processes are refused, -EPERM
