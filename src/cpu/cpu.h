@@ -82,8 +82,8 @@ int facet_cpu_vm_limit_emulator(struct facet_cpu_vm *vm, const struct facet_cpu_
 /* Since it began; differences of two readings are rates. */
 struct facet_cpu_usage {
 	uint64_t used_ns;      /* ran */
-	uint64_t steal_ns;     /* wanted to run, while others did */
-	uint64_t throttled_ns; /* its cap held it; 0 without */
+	uint64_t steal_ns;     /* wanted to run and did not: others ran, or a cap held it */
+	uint64_t throttled_ns; /* its own cap held it, summed over the CPUs of the group */
 };
 
 /* Of a vCPU that move() put; -ENODATA: none there (yet, or any more). */
