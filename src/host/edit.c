@@ -172,7 +172,7 @@ int facet_edit_write(struct facet_edit *edit, const char *text, const char *fmt,
 	if (fd < 0)
 		return fd;
 	n = edit->cfg.calls->write(edit->cfg.calls_data, path, fd, text, strlen(text));
-	return n < 0 ? -errno : (size_t)n < strlen(text) ? -EIO : 0;
+	return n < 0 ? -errno : (size_t)n < strlen(text) ? 1 : 0;
 }
 
 static int write_all(struct facet_edit *edit, const char *path, int fd, const char *text)

@@ -57,7 +57,7 @@ void facet_edit_close(struct facet_edit *edit);
 struct facet_tree *facet_edit_tree(struct facet_edit *edit);
 bool facet_edit_is_dry(const struct facet_edit *edit);
 
-/* To a file of the kernel's. 0; -EIO: it took a part of it; or negative errno. */
+/* To a file of the kernel's. 0; 1: it took a part of it; or negative errno. */
 int facet_edit_write(struct facet_edit *edit, const char *text, const char *path, ...)
 	__attribute__((format(printf, 3, 4)));
 /* A file of ours, with the directories above it: 0 or negative errno. */

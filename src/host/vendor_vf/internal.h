@@ -5,11 +5,15 @@
 
 #include "host/vendor_vf.h"
 
-#define PCI_DEVICES "sys/bus/pci/devices"
-#define CURRENT     PCI_DEVICES "/%s/nvidia/current_vgpu_type"
-#define CREATABLE   PCI_DEVICES "/%s/nvidia/creatable_vgpu_types"
+#define CURRENT   "sys/bus/pci/devices/%s/nvidia/current_vgpu_type"
+#define CREATABLE "sys/bus/pci/devices/%s/nvidia/creatable_vgpu_types"
+/* A file for each VF, by PF and index: "0000:41:00.0.3". */
+#define CLAIMS FACET_EDIT_STATE "/vendor-vf"
+#define CLAIM  CLAIMS "/%s.%u"
 
 /* A token that can be written down. */
 bool facet_vendor_vf_token_sound(const char *token);
+/* This boot, "" if the kernel does not tell. */
+void facet_vendor_vf_boot(struct facet_tree *tree, char ret[FACET_VENDOR_VF_BOOT]);
 
 #endif
