@@ -139,7 +139,10 @@ int facet_mdev_define(struct facet_change *change, const struct facet_mdev_spec 
 /* 0 or -ENOENT. */
 int facet_mdev_undefine(struct facet_change *change, const char *parent, const char *uuid,
 			struct facet_error *err);
-/* The definition of a UUID, whose parent has to be told (or NULL) if it has several: -ENOTUNIQ. */
+/*
+ * The definition of a UUID, whose parent has to be told (or NULL) if it has several: -ENOTUNIQ. One
+ * that is broken gives -EINVAL, with its parent in @ret.
+ */
 int facet_mdev_find_definition(struct facet_tree *tree, const char *uuid, const char *parent,
 			       struct facet_mdev_spec *ret, struct facet_error *err);
 /* The one that runs: 0 or -ENOENT. Nothing in @ret is to be released. */

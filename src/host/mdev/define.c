@@ -82,8 +82,10 @@ int facet_mdev_find_definition(struct facet_tree *tree, const char *uuid, const 
 	if (r == 0 && !found)
 		r = facet_error_set(err, -ENOENT, "%.40s: is not defined%s%.64s", uuid,
 				    parent ? " on " : "", parent ? parent : "");
-	if (r == 0)
+	if (r == 0) {
+		strcpy(ret->parent, found);
 		r = facet_mdev_read_definition(tree, found, uuid, ret, err);
+	}
 	facet_names_fini(&parents);
 	return r;
 }
