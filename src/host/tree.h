@@ -73,6 +73,9 @@ int facet_tree_target(struct facet_tree *tree, char *ret, size_t size, const cha
 int facet_tree_list(struct facet_tree *tree, struct facet_names *ret, const char *path, ...)
 	__attribute__((format(printf, 3, 4)));
 void facet_names_fini(struct facet_names *names);
+/* The number that tells a file, once links are followed, from all that had its name before it. */
+int facet_tree_inode(struct facet_tree *tree, uint64_t *ret, const char *path, ...)
+	__attribute__((format(printf, 3, 4)));
 bool facet_tree_exists(struct facet_tree *tree, const char *path, ...)
 	__attribute__((format(printf, 2, 3)));
 /* May this process read and write it? 0, or negative errno. */
@@ -88,7 +91,8 @@ int facet_tree_write(struct facet_tree *tree, const char *text, const char *path
 	__attribute__((format(printf, 3, 4)));
 /**
  * facet_tree_replace() - a file of ours has this content now, on disk and after a crash.
- * @content: NULL: the file is not there any more, which may have been so
+ * @content: NULL: the file is not there any more, which may have been so; one that begins with
+ *           "#!" may be run
  *
  * Missing directories are made. Return: 0 or negative errno; then it is as it was.
  */

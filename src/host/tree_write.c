@@ -93,7 +93,8 @@ static int write_beside(int dir, const char *temporary, const char *content)
 
 	/* Left by somebody who died at this point. */
 	unlinkat(dir, temporary, 0);
-	fd = openat(dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
+	fd = openat(dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+		    strncmp(content, "#!", 2) == 0 ? 0755 : 0644);
 	return fd < 0 ? -errno : write_all(fd, content);
 }
 
