@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* ps.c - facet ps: the virtual machines that run; what dead ones left is swept. */
+#include <libsmartcols.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -58,6 +59,7 @@ static int run(struct cli *cli)
 	json_t *list = json_array();
 	struct facet_error err;
 	char path[PATH_MAX], **names;
+	bool any = false;
 
 	if (facet_launch_sweep(&err))
 		cli_error(cli, "note: %s", err.text);
@@ -65,6 +67,7 @@ static int run(struct cli *cli)
 	for (char **name = names; state && name && *name; name++) {
 		if (facet_vmdir_path(*name, path, &err) == 0 &&
 		    facet_vmdir_read(path, state, &err) == 0) {
+			any = true;
 			if (table)
 				add_row(table, *name, state);
 			else
@@ -76,6 +79,11 @@ static int run(struct cli *cli)
 	if (cli->json)
 		return cli_print_json(list);
 	json_decref(list);
+	if (!any) {
+		puts("no virtual machines: `facet run FILE` starts one");
+		scols_unref_table(table);
+		return cli_flush();
+	}
 	return cli_print_table(table);
 }
 

@@ -6,13 +6,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
+#include "base/checked.h"
 #include "base/cleanup.h"
 #include "launch/process.h"
+#include "launch/qmp.h"
 
 enum { ANSWER = 256 << 10, PATIENCE_MS = 30000 };
 
@@ -71,24 +76,11 @@ char *facet_image_find(const char *prefix)
 
 /* --- probing --- */
 
-/* Of each line `name "virtio-9p-pci", bus PCI, ...` the name. */
-static char *names_of(char *help)
-{
-	char *ret = NULL, *line, *end;
-	size_t size = 0;
-	FILE *to = open_memstream(&ret, &size);
-
-	if (!to)
-		return NULL;
-	fputc('\n', to);
-	while ((line = strsep(&help, "\n"))) {
-		if (strncmp(line, "name \"", 6) != 0 || !(end = strchr(line + 6, '"')))
-			continue;
-		*end = '\0';
-		fprintf(to, "%s\n", line + 6);
-	}
-	return fclose(to) == 0 ? ret : NULL;
-}
+/* What a file can ask for that not every QEMU has. */
+static const char *const asked_for[] = {
+	"vhost-user-gpu-pci", "vfio-user-pci", "vfio-pci",
+	"virtio-9p-pci",      "ivshmem-plain", "ivshmem-doorbell"
+};
 
 static int ask(const struct facet_qemu *qemu, const char *option, const char *value, char **ret,
 	       struct facet_error *err)
@@ -110,10 +102,37 @@ static int ask(const struct facet_qemu *qemu, const char *option, const char *va
 	return r;
 }
 
+/*
+ * One after the other: `-device help` for all of them loads every module there is, and dies of one
+ * that is of another build.
+ */
+static int probe_devices(struct facet_qemu *qemu, struct facet_error *err)
+{
+	char list[400] = "\n", option[60];
+	int r = 0;
+
+	for (size_t i = 0; !r && i < FACET_ARRAY_SIZE(asked_for); i++) {
+		facet_autofree char *help = NULL;
+
+		snprintf(option, sizeof(option), "%s,help", asked_for[i]);
+		r = ask(qemu, "-device", option, &help, err);
+		/* Some end with a failure when they do not know it. */
+		if (r == -EIO)
+			r = 0;
+		snprintf(option, sizeof(option), "%s options:", asked_for[i]);
+		if (help && strstr(help, option))
+			snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s\n",
+				 asked_for[i]);
+	}
+	if (!r && !(qemu->devices = strdup(list)))
+		r = facet_error_set(err, -ENOMEM, "qemu: out of memory");
+	return r;
+}
+
 static int probe(struct facet_qemu *qemu, struct facet_error *err)
 {
-	facet_autofree char *version = NULL, *help = NULL;
-	const char *program = qemu->argv.items[qemu->argv.count - 1];
+	facet_autofree char *version = NULL;
+	const char *program = qemu->argv.items[qemu->program];
 	int r = ask(qemu, "--version", NULL, &version, err);
 
 	if (r)
@@ -121,22 +140,88 @@ static int probe(struct facet_qemu *qemu, struct facet_error *err)
 	if (sscanf(version, "QEMU emulator version %u.%u", &qemu->major, &qemu->minor) != 2)
 		return facet_error_set(err, -ENOEXEC, "%.100s: does not say that it is QEMU",
 				       program);
-	r = ask(qemu, "-device", "help", &help, err);
-	if (r)
-		return r;
-	qemu->devices = names_of(help);
-	return qemu->devices ? 0 : facet_error_set(err, -ENOMEM, "qemu: out of memory");
+	return probe_devices(qemu, err);
 }
 
-/* --- the cache: "PATH SIZE MTIME MAJOR.MINOR", then the devices --- */
+/*
+ * A /dev/kvm that can be opened promises nothing: inside other hypervisors QEMU has been seen to
+ * die of it as soon as it makes a vCPU. So one is made.
+ */
+static bool kvm_works(const struct facet_qemu *qemu)
+{
+	static const char *const words[] = {
+		"-nodefaults",
+		"-no-user-config",
+		"-display",
+		"none",
+		"-machine",
+		"q35",
+		"-accel",
+		"kvm",
+		"-cpu",
+		"max",
+		"-S",
+		"-chardev",
+		"socket,id=facet-qmp,fd=3",
+		"-qmp",
+		"chardev:facet-qmp",
+	};
+	facet_autoclose int null = open("/dev/null", O_RDWR | O_CLOEXEC), pidfd = -1;
+	struct facet_spawn spawn = { .module_dir = qemu->module_dir,
+				     .output_fd = null,
+				     .tied = true };
+	struct facet_qmp *qmp = NULL;
+	struct facet_args args = { 0 };
+	int fds[2], r = -1;
+	siginfo_t info;
+	pid_t pid;
+
+	if (access("/dev/kvm", R_OK | W_OK) < 0 || null < 0 ||
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
+		return false;
+	facet_args_add(&args, qemu->argv.items[0]);
+	for (unsigned int i = 1; i < qemu->argv.count; i++)
+		facet_args_add(&args, qemu->argv.items[i]);
+	for (size_t i = 0; i < FACET_ARRAY_SIZE(words); i++)
+		facet_args_add(&args, words[i]);
+	spawn.argv = args.items;
+	spawn.fd = fds[1];
+	if (!args.failed)
+		r = facet_process_spawn(&spawn, &pid, &pidfd, NULL);
+	close(fds[1]);
+	if (r == 0) {
+		r = facet_qmp_create(fds[0], pidfd, PATIENCE_MS, &qmp, NULL);
+		facet_qmp_destroy(qmp);
+		facet_process_signal(pidfd, SIGKILL, 0);
+		waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED);
+	} else {
+		close(fds[0]);
+	}
+	facet_args_fini(&args);
+	return r == 0;
+}
+
+/* --- the cache: "PATH SIZE MTIME BOOT", "MAJOR.MINOR KVM", then the devices --- */
+
+/* KVM may work after the next boot, or no more. */
+static void boot_id(char ret[static 40])
+{
+	FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+
+	if (!file || fscanf(file, "%36s", ret) != 1)
+		ret[0] = '\0';
+	if (file)
+		fclose(file);
+}
 
 static char *cache_file(const char *program, const struct stat *st, char header[static 4500])
 {
 	uint64_t hash = 14695981039346656037u;
-	char name[40];
+	char name[40], boot[40];
 
-	snprintf(header, 4500, "%s %lld %lld.%09ld\n", program, (long long)st->st_size,
-		 (long long)st->st_mtim.tv_sec, st->st_mtim.tv_nsec);
+	boot_id(boot);
+	snprintf(header, 4500, "%s %lld %lld.%09ld %s\n", program, (long long)st->st_size,
+		 (long long)st->st_mtim.tv_sec, st->st_mtim.tv_nsec, boot);
 	for (const char *p = program; *p; p++)
 		hash = (hash ^ (unsigned char)*p) * 1099511628211u;
 	snprintf(name, sizeof(name), "qemu-%016" PRIx64 ".probe", hash);
@@ -148,13 +233,17 @@ static bool read_cache(const char *path, const char *header, struct facet_qemu *
 	facet_autofree char *text = calloc(1, ANSWER);
 	size_t size = strlen(header);
 	FILE *file = text ? fopen(path, "re") : NULL;
+	unsigned int kvm;
 	int used = 0;
 
 	if (!file)
 		return false;
 	if (fread(text, 1, ANSWER - 1, file) > 0 && strncmp(text, header, size) == 0 &&
-	    sscanf(text + size, "%u.%u%n", &qemu->major, &qemu->minor, &used) == 2 && used)
+	    sscanf(text + size, "%u.%u %u%n", &qemu->major, &qemu->minor, &kvm, &used) == 3 &&
+	    used) {
+		qemu->kvm = kvm;
 		qemu->devices = strdup(text + size + used);
+	}
 	fclose(file);
 	return qemu->devices != NULL;
 }
@@ -170,26 +259,26 @@ static void write_cache(const char *path, const char *header, const struct facet
 	file = fopen(fresh, "wxe");
 	if (!file)
 		return;
-	fprintf(file, "%s%u.%u%s", header, qemu->major, qemu->minor, qemu->devices);
+	fprintf(file, "%s%u.%u %u%s", header, qemu->major, qemu->minor, qemu->kvm, qemu->devices);
 	if (fclose(file) != 0 || rename(fresh, path) < 0)
 		unlink(fresh);
 }
 
 static int probe_cached(struct facet_qemu *qemu, struct facet_error *err)
 {
-	const char *program = qemu->argv.items[qemu->argv.count - 1];
+	const char *program = qemu->argv.items[qemu->program];
 	facet_autofree char *path = NULL;
 	char header[4500];
 	struct stat st;
 	int r;
 
-	qemu->kvm = access("/dev/kvm", R_OK | W_OK) == 0;
 	if (stat(program, &st) < 0)
 		return facet_error_set(err, -errno, "qemu: %.120s: %s", program, strerror(errno));
 	path = cache_file(program, &st, header);
 	if (path && read_cache(path, header, qemu))
 		return 0;
 	r = probe(qemu, err);
+	qemu->kvm = !r && kvm_works(qemu);
 	if (!r && path)
 		write_cache(path, header, qemu);
 	return r;
@@ -217,6 +306,18 @@ char *facet_qemu_img(void)
 	return find_in_path("qemu-img");
 }
 
+/* Their firmware lies beside them. */
+static void add_data(struct facet_qemu *qemu)
+{
+	int root =
+		(int)(strlen(qemu->argv.items[qemu->program]) - strlen("/bin/qemu-system-x86_64"));
+
+	facet_args_add(&qemu->argv, "-L");
+	facet_args_addf(&qemu->argv, "%.*s/share/qemu", root, qemu->argv.items[qemu->program]);
+	facet_args_add(&qemu->argv, "-L");
+	facet_args_addf(&qemu->argv, "%.*s/share/seabios", root, qemu->argv.items[qemu->program]);
+}
+
 /* In a Debian tree that is not ours: with that tree's own libraries and data. */
 static bool use_unpacked(struct facet_qemu *qemu)
 {
@@ -229,21 +330,11 @@ static bool use_unpacked(struct facet_qemu *qemu)
 	facet_args_add(&qemu->argv, "--library-path");
 	facet_args_add(&qemu->argv, libraries);
 	facet_args_addf(&qemu->argv, "%s/root/usr/bin/qemu-system-x86_64", image);
+	qemu->program = 3;
+	add_data(qemu);
 	if (asprintf(&qemu->module_dir, "%s/qemu", libraries) < 0)
 		qemu->module_dir = NULL;
 	return !qemu->argv.failed && qemu->module_dir;
-}
-
-/* Their firmware lies beside them. */
-static void add_data(struct facet_qemu *qemu)
-{
-	const char *program = qemu->argv.items[qemu->argv.count - 1];
-	int root = (int)(strlen(program) - strlen("/bin/qemu-system-x86_64"));
-
-	facet_args_add(&qemu->argv, "-L");
-	facet_args_addf(&qemu->argv, "%.*s/share/qemu", root, program);
-	facet_args_add(&qemu->argv, "-L");
-	facet_args_addf(&qemu->argv, "%.*s/share/seabios", root, qemu->argv.items[3]);
 }
 
 static bool attaches_vgpus(const struct facet_qemu *qemu)
@@ -266,10 +357,8 @@ int facet_qemu_find(const char *path, struct facet_qemu *ret, struct facet_error
 				"qemu-system-x86_64: not in the PATH: install it, or name it "
 				"by `qemu:`");
 	}
-	if (!wanted && (r || !attaches_vgpus(&qemu)) && use_unpacked(&qemu)) {
+	if (!wanted && (r || !attaches_vgpus(&qemu)) && use_unpacked(&qemu))
 		r = probe_cached(&qemu, err);
-		add_data(&qemu);
-	}
 	if (r)
 		facet_qemu_fini(&qemu);
 	else

@@ -8,10 +8,11 @@
 
 struct facet_qemu {
 	struct facet_args argv; /* how to call it: more than one when it is not installed */
+	unsigned int program;   /* which of them is QEMU's file */
 	char *module_dir;       /* for $QEMU_MODULE_DIR; NULL: its own */
 	unsigned int major, minor;
-	bool kvm;      /* /dev/kvm can be used */
-	char *devices; /* a line each, between newlines: what `-device help` names */
+	bool kvm;      /* it has made a vCPU with KVM here */
+	char *devices; /* a line each, between newlines: of those a file can ask for */
 };
 
 /**

@@ -259,12 +259,13 @@ static void add_sockets(const struct facet_qemu_config *config, struct facet_arg
 	facet_args_add(args, "chardev:facet-console");
 	facet_args_option(args, "-chardev", "socket", "id", "facet-qmp", "path", qmp, "server",
 			  "on", "wait", "off", NULL);
-	facet_args_option(args, "-mon", NULL, "chardev", "facet-qmp", "mode", "control", NULL);
+	facet_args_add(args, "-qmp");
+	facet_args_add(args, "chardev:facet-qmp");
 	if (!config->supervised)
 		return;
 	facet_args_option(args, "-chardev", "socket", "id", "facet-supervisor", "fd", "3", NULL);
-	facet_args_option(args, "-mon", NULL, "chardev", "facet-supervisor", "mode", "control",
-			  NULL);
+	facet_args_add(args, "-qmp");
+	facet_args_add(args, "chardev:facet-supervisor");
 	facet_args_add(args, "-S");
 }
 
