@@ -38,10 +38,8 @@ void facet_cpus_destroy(struct facet_cpus *cpus)
 {
 	if (!cpus)
 		return;
-	if (cpus->vm) {
+	if (cpus->vm)
 		facet_cpu_vm_remove(cpus->vm);
-		facet_cpu_vm_destroy(cpus->vm);
-	}
 	facet_close_ptr(&cpus->root_fd);
 	facet_close_ptr(&cpus->proc_fd);
 	free(cpus);
