@@ -216,8 +216,10 @@ static const char *igb_vf(const struct device *dev)
 		return "its mailbox' memory";
 	seen(" registers");
 	*at(base, IGB_MAILBOX) = IGB_REQUEST;
-	if (!wait_for(at(base, IGB_MAILBOX), IGB_ANSWER, IGB_ANSWER))
-		return "its PF does not answer";
+	if (!hope_for(at(base, IGB_MAILBOX), IGB_ANSWER, IGB_ANSWER)) {
+		seen(" silent-pf"); /* another driver has it than igb */
+		return NULL;
+	}
 	low = *at(base, IGB_MESSAGE + 4);
 	high = *at(base, IGB_MESSAGE + 8);
 	*at(base, IGB_MAILBOX) = IGB_ACKNOWLEDGE;

@@ -12,8 +12,9 @@
 #define MEMORY_LAST  0xdfffffffu
 #define PORTS_FIRST  0xc000u
 
-/* Some 20 s of any machine: a host that is busy is not an error. */
-#define PATIENCE (1ull << 36)
+/* In ticks: half a minute, or a few seconds for what may well not come. */
+#define PATIENCE        (1ull << 36)
+#define LITTLE_PATIENCE (1ull << 34)
 
 /* --- the machine --- */
 
@@ -51,14 +52,24 @@ static uint64_t ticks(void)
 	return (uint64_t)high << 32 | low;
 }
 
-bool wait_for(volatile uint32_t *word, uint32_t mask, uint32_t value)
+static bool poll(volatile uint32_t *word, uint32_t mask, uint32_t value, uint64_t patience)
 {
 	uint64_t begin = ticks();
 
 	while ((*word & mask) != value)
-		if (ticks() - begin > PATIENCE)
+		if (ticks() - begin > patience)
 			return false;
 	return true;
+}
+
+bool wait_for(volatile uint32_t *word, uint32_t mask, uint32_t value)
+{
+	return poll(word, mask, value, PATIENCE);
+}
+
+bool hope_for(volatile uint32_t *word, uint32_t mask, uint32_t value)
+{
+	return poll(word, mask, value, LITTLE_PATIENCE);
 }
 
 void *memset(void *to, int value, size_t count)

@@ -48,7 +48,9 @@ static inline volatile uint32_t *at(uint32_t base, uint32_t offset)
 	return (volatile uint32_t *)(uintptr_t)(base + offset);
 }
 
-/* Polls until the bits of mask are those of value; false after a long time. */
+/* Polls until the bits of mask are those of value; false after a long time: a busy host is not an
+ * error. hope_for() is for what not every host does. */
 bool wait_for(volatile uint32_t *word, uint32_t mask, uint32_t value);
+bool hope_for(volatile uint32_t *word, uint32_t mask, uint32_t value);
 
 #endif

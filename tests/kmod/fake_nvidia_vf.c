@@ -229,7 +229,7 @@ static struct pci_driver vf_driver = {
 	.probe = vf_probe,
 	.remove = vf_remove,
 	.err_handler = &vfio_pci_core_err_handlers,
-	.driver.dev_groups = vf_groups,
+	.dev_groups = vf_groups,
 	.driver_managed_dma = true,
 };
 
