@@ -2,12 +2,13 @@
 """Kernel modules for the test host: those of tests/kmod and the kernel's own mediated samples.
 
 Compiled in the Debian 13 root, against the headers of the very kernel that will load them. What
-Debian publishes is unpacked into the cache, once for each kernel; the modules lie beside it, under
-a name that changes with their sources.
+Debian publishes is unpacked into the cache, once for each kernel; modules lie beside it, under
+names that change with their sources.
 """
 import contextlib
 import fcntl
 import hashlib
+import os
 import pathlib
 import re
 import shlex
@@ -18,7 +19,6 @@ import tempfile
 from . import debian13, image
 
 SOURCES = image.REPO / "tests" / "kmod"
-SAMPLES = ("mtty", "mdpy", "mbochs")
 # Linux 6.1 is Debian 12's: its headers are in no other suite.
 SUITES = {"6.1": "bookworm"}
 
@@ -32,19 +32,20 @@ apt-get update
 apt-get download make {packages}
 for package in make_*.deb linux-headers-*.deb linux-kbuild-*.deb; do dpkg-deb -x "$package" .; done
 dpkg-deb --fsys-tarfile linux-source-*.deb | tar -x --wildcards --to-stdout '*/linux-source-*.tar.xz' |
-	tar -xJ --strip-components=3 --wildcards '*/samples/vfio-mdev/*.[ch]' --one-top-level=samples
+	tar -xJ --one-top-level=source --strip-components=1 --wildcards {kept}
 rm *.deb apt.conf
 """
+# Of the kernel's source: what is built as it is, or nearly so.
+KEPT = "'*/samples/vfio-mdev/*.[ch]' '*/drivers/iommu/*' '*/drivers/vfio/*' '*/lib/interval_tree.c'"
 
 # The headers' makefiles name each other by where the packages would put them.
-BUILD = r"""
+ENTER = r"""
 set -e
 mkdir -p /usr/src
 ln -s {headers}/usr/src/* /usr/src
 ln -s {headers}/usr/lib/linux-kbuild* /usr/lib
 export PATH={headers}/usr/bin:$PATH
-exec make -j2 CC=gcc -C /usr/src/linux-headers-{release} M={place} \
-	CONFIG_DEBUG_INFO_BTF_MODULES= modules
+compile() {{ make -j2 CC=gcc -C /usr/src/linux-headers-{release} CONFIG_DEBUG_INFO_BTF_MODULES= "$@"; }}
 """
 
 
@@ -76,7 +77,12 @@ def made(target):
             place.rename(target)
 
 
-def inside(script, log, what):
+def digest(*parts):
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
+
+
+def inside(script, name, what):
+    log = cache() / f"{name}.log"
     with open(log, "wb") as out:
         code = debian13.run(["sh", "-c", script], stdout=out, stderr=out).returncode
     if code:
@@ -85,51 +91,60 @@ def inside(script, log, what):
 
 
 def headers(release):
-    """What a module for this Debian kernel is compiled against: its headers, make, the samples."""
-    target = cache() / f"headers-{release}"
+    """What a module for this Debian kernel is compiled with: its headers, make, some source."""
+    series, common = re.match(r"\d+\.\d+", release)[0], release.removesuffix("-amd64")
+    # Debian 12 counts its kbuild by the series, Debian 13 by the release.
+    kbuild = series if series in SUITES else common
+    packages = (f"linux-headers-{release}", f"linux-headers-{common}-common",
+                f"linux-kbuild-{kbuild}", f"linux-source-{series}")
+    target = cache() / f"headers-{release}-{digest(FETCH, KEPT)}"
     with made(target) as place:
         if place:
             print(f"fetching the headers of Linux {release}", flush=True)
-            series = re.match(r"\d+\.\d+", release)[0]
-            common = release.removesuffix("-amd64")
-            # Debian 12 counts its kbuild by the series, Debian 13 by the release.
-            kbuild = series if series in SUITES else common
-            packages = (f"linux-headers-{release}", f"linux-headers-{common}-common",
-                        f"linux-kbuild-{kbuild}", f"linux-source-{series}")
             (place / "apt.conf").write_text(apt_network() + 'APT::Sandbox::User "root";\n')
-            inside(FETCH.format(place=shlex.quote(str(place)), packages=" ".join(packages),
-                                suite=SUITES.get(series, "")),
-                   cache() / f"headers-{release}.log", f"fetching the headers of Linux {release}")
+            script = FETCH.format(place=shlex.quote(str(place)), packages=" ".join(packages),
+                                  suite=SUITES.get(series, ""), kept=KEPT)
+            inside(script, f"headers-{release}", f"fetching the headers of Linux {release}")
     return target
 
 
-def sources():
-    """Our modules' files: what they are compiled from, and what makes a new directory of them."""
-    return sorted(p for p in SOURCES.iterdir() if p.suffix in (".c", ".h") or p.name == "Kbuild")
-
-
-def modules(release):
-    """The directory with every NAME.ko for this release of Debian's kernel."""
-    digest = hashlib.sha256(BUILD.encode())
-    for path in sources():
-        digest.update(b"\0" + path.name.encode() + b"\0" + path.read_bytes())
-    target = cache() / f"{release}-{digest.hexdigest()[:12]}"
+def built(name, release, parts, fill, script):
+    """The directory of *.ko that `script` makes in a directory filled by fill(place, headers);
+    made anew when `parts`, all that goes into it, are others. The script has compile()."""
+    target = cache() / f"{name}-{release}-{digest(ENTER, script, *parts)}"
     against = headers(release)
     with made(target) as place:
         if place:
-            print(f"compiling modules for Linux {release}", flush=True)
-            with tempfile.TemporaryDirectory(prefix="facet-kmod-", dir=cache()) as work:
-                compile_into(place, pathlib.Path(work), against, release)
-            for old in cache().glob(f"{release}-*[0-9a-f]"):
+            print(f"compiling {name} for Linux {release}", flush=True)
+            with tempfile.TemporaryDirectory(prefix=".work-", dir=cache()) as work:
+                fill(pathlib.Path(work), against)
+                inside(ENTER.format(headers=shlex.quote(str(against)), release=release)
+                       + f"cd {shlex.quote(work)}\n{script}", f"{name}-{release}",
+                       f"compiling {name} for Linux {release}")
+                for path in pathlib.Path(work).rglob("*.ko"):
+                    shutil.copy(path, place)
+            # Two checkouts may take turns.
+            others = sorted(cache().glob(f"{name}-{release}-{'[0-9a-f]' * 12}"), key=os.path.getmtime)
+            for old in others[:-3]:
                 shutil.rmtree(old, ignore_errors=True)
     return target
 
 
-def compile_into(place, work, against, release):
-    for path in (*sources(), *(against / "samples").iterdir()):
-        shutil.copy(path, work)
-    script = BUILD.format(headers=shlex.quote(str(against)), place=shlex.quote(str(work)),
-                          release=release)
-    inside(script, cache() / f"{release}.log", f"compiling modules for Linux {release}")
-    for path in work.glob("*.ko"):
-        shutil.copy(path, place)
+def modules(release):
+    """The directory with every NAME.ko of ours and of the samples for this Debian kernel."""
+    sources = sorted(p for p in SOURCES.iterdir() if p.suffix in (".c", ".h") or p.name == "Kbuild")
+
+    def fill(place, against):
+        for path in (*sources, *(against / "source/samples/vfio-mdev").iterdir()):
+            shutil.copy(path, place)
+    parts = [part for path in sources for part in (path.name, path.read_text(encoding="utf-8"))]
+    return built("modules", release, parts, fill, "compile M=$PWD modules")
+
+
+def put(release, share):
+    """Copies the modules into a guest's share; the guest's commands that load them all."""
+    place = pathlib.Path(share) / "modules"
+    shutil.copytree(modules(release), place)
+    names = " ".join(sorted(path.name for path in place.iterdir()))
+    return ("modprobe -a vfio_iommu_type1 vfio-pci mdev &&\n"
+            f"for module in {names}; do insmod /facet/modules/$module || exit; done")
