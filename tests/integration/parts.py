@@ -133,14 +133,28 @@ def whole(world, host):
             host.takes(f"vfio-pci,host={address}", seen)
 
 
-def nvme(world, host):
+def nvme_vf(host):
     """A VF, which its PF has to give something first."""
     host.run(f"echo 0 >{PCI}/{testhost.NVME}/sriov_drivers_autoprobe &&\n"
              f"echo 1 >{PCI}/{testhost.NVME}/sriov_numvfs &&\n"
              "for words in '-r 0 -n 2 -a 8' '-r 1 -n 1 -a 8' '-a 9'; do "
              "nvme virt-mgmt /dev/nvme0 -c 1 $words || exit; done &&\n"
              "nvme attach-ns /dev/nvme0 -n 1 -c 1")
-    vf = host.vf(testhost.NVME, 0)
+    return host.vf(testhost.NVME, 0)
+
+
+def igb_vfs(host, count):
+    """VFs of the network card, whose PF answers them only while it is up."""
+    # Not busybox' ip, which the shell would take.
+    ip = f"/bin/ip link set dev $(ls {PCI}/{testhost.IGB}/net)"
+    host.run(f"{ip} up &&\n"
+             f"echo 0 >{PCI}/{testhost.IGB}/sriov_drivers_autoprobe &&\n"
+             f"echo {count} >{PCI}/{testhost.IGB}/sriov_numvfs &&\n{ip} vf 0 mac {MAC}")
+    return [host.vf(testhost.IGB, n) for n in range(count)]
+
+
+def nvme(world, host):
+    vf = nvme_vf(host)
     host.bind(vf)
     with world.check("nvme VF: a guest has it"):
         host.takes(f"vfio-pci,host={vf}", "nvme: registers dma serial=facet ok")
@@ -148,11 +162,7 @@ def nvme(world, host):
 
 def igb(world, host):
     """VFs of a network card: one plain, two as NVIDIA's."""
-    host.run(f"/bin/ip link set dev $(ls {PCI}/{testhost.IGB}/net) up &&\n"
-             f"echo 0 >{PCI}/{testhost.IGB}/sriov_drivers_autoprobe &&\n"
-             f"echo 3 >{PCI}/{testhost.IGB}/sriov_numvfs &&\n"
-             f"/bin/ip link set dev $(ls {PCI}/{testhost.IGB}/net) vf 0 mac {MAC}")
-    plain, one, two = (host.vf(testhost.IGB, n) for n in range(3))
+    plain, one, two = igb_vfs(host, 3)
     host.bind(plain)
     with world.check("igb VF: a guest has it"):
         host.takes(f"vfio-pci,host={plain}",
@@ -160,7 +170,6 @@ def igb(world, host):
     for vf in (one, two):
         host.bind(vf, "nvidia")
     nvidia(world, host, one, two)
-    host.write(f"{PCI}/{testhost.IGB}/sriov_numvfs", 0)
 
 
 def creatable(host, vf):

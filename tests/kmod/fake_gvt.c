@@ -326,6 +326,7 @@ static ssize_t vgpu_write_some(struct vgpu *vgpu, unsigned int region, u64 offse
 			       const char __user *buf, size_t count)
 {
 	u8 data[8];
+	u32 value;
 
 	count = min(count, sizeof(data));
 	if (copy_from_user(data, buf, count))
@@ -339,7 +340,8 @@ static ssize_t vgpu_write_some(struct vgpu *vgpu, unsigned int region, u64 offse
 	} else if (region == VFIO_PCI_BAR0_REGION_INDEX && offset < REGISTERS_SIZE && count >= 4 &&
 		   IS_ALIGNED(offset, 4)) {
 		count = 4;
-		vgpu_write_register(vgpu, offset, *(u32 *)data);
+		memcpy(&value, data, sizeof(value));
+		vgpu_write_register(vgpu, offset, value);
 	} else {
 		return -EINVAL;
 	}
@@ -486,7 +488,8 @@ static long vgpu_apply_irqs(struct vgpu *vgpu, const struct vfio_irq_set *set, c
 {
 	struct eventfd_ctx *trigger = NULL;
 
-	if ((set->flags & VFIO_IRQ_SET_ACTION_TYPE_MASK) != VFIO_IRQ_SET_ACTION_TRIGGER)
+	if ((set->flags & VFIO_IRQ_SET_ACTION_TYPE_MASK) != VFIO_IRQ_SET_ACTION_TRIGGER ||
+	    (!data && !(set->flags & VFIO_IRQ_SET_DATA_NONE)))
 		return -EINVAL;
 	if (set->flags & VFIO_IRQ_SET_DATA_BOOL)
 		return *(const u8 *)data ? vgpu_signal(vgpu) : 0;

@@ -242,9 +242,8 @@ static int pf_add_function(struct pf *pf, unsigned int number)
 	return r;
 }
 
-static void pf_remove_tree(struct pf *pf)
+static void pf_remove_directories(struct pf *pf)
 {
-	sysfs_remove_group(pf->admin, &all_group);
 	for (unsigned int i = 0; i <= pf->total; i++) {
 		if (pf->functions[i])
 			kobject_del(&pf->functions[i]->kobj);
@@ -271,7 +270,7 @@ static int pf_add_tree(struct pf *pf)
 	if (!r)
 		r = sysfs_create_group(pf->admin, &all_group);
 	if (r)
-		pf_remove_tree(pf);
+		pf_remove_directories(pf);
 	return r;
 }
 
@@ -363,7 +362,8 @@ static void pf_remove(struct pci_dev *pdev)
 
 	if (pci_num_vf(pdev))
 		pf_disable_vfs(pf);
-	pf_remove_tree(pf);
+	sysfs_remove_group(pf->admin, &all_group);
+	pf_remove_directories(pf);
 	kfree(pf);
 }
 
