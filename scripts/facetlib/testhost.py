@@ -18,7 +18,7 @@ IGB, VIRTIO_GPU = "0000:21:00.0", "0000:22:00.0"
 NVME, BRIDGE, GPU, SOUND = "0000:41:00.0", "0000:42:00.0", "0000:44:00.0", "0000:44:00.1"
 # On the root bus it has no reset; alone behind a bridge it has; beside another it shares a group.
 EDU_ALONE, EDU_BRIDGED, EDU_SHARED = "0000:00:12.0", "0000:43:01.0", "0000:46:01.0"
-OLD_GPU = "0000:46:02.0"
+SHARED_BRIDGE, OLD_GPU = "0000:45:00.0", "0000:46:02.0"
 
 PORTS = """\
 igb-port,bus=node0,chassis=1,slot=1,addr=0.0,multifunction=on
@@ -81,15 +81,18 @@ def brought(directories):
     return device, " &&\n".join(script)
 
 
-def pack(prefix, share):
-    """The programs below prefix/bin with their libraries, for any guest: bin/NAME in the share."""
-    libraries = share / "lib"
-    libraries.mkdir()
-    (share / "bin").mkdir(exist_ok=True)
-    for program in sorted((pathlib.Path(prefix).resolve() / "bin").iterdir()):
+def installed(prefix):
+    return sorted((pathlib.Path(prefix).resolve() / "bin").iterdir())
+
+
+def pack(share, programs):
+    """Programs of this machine with their libraries, for any guest: bin/NAME in its share."""
+    (share / "bin").mkdir()
+    (share / "lib").mkdir()
+    for program in programs:
         listed = subprocess.run(["ldd", program], check=True, capture_output=True, text=True).stdout
         for path in {str(program), *re.findall(r"(/\S+) \(0x", listed)}:
-            shutil.copy(path, libraries)
+            shutil.copy(path, share / "lib")
         loader = pathlib.Path(re.search(r"(?m)^\s*(/\S*ld-linux\S*)", listed)[1]).name
         start = share / "bin" / program.name
         # From memory: the share is read anew at every start.
@@ -99,27 +102,34 @@ def pack(prefix, share):
         start.chmod(0o755)
 
 
+UNBIND = """\
+cd /sys/bus/pci/devices/{address} &&
+{{ [ ! -e driver ] || echo {address} >driver/unbind; }}"""
+# The way of docs/vfio.md, by hand.
+BIND = UNBIND + """ &&
+echo {driver} >driver_override &&
+echo {address} >/sys/bus/pci/drivers_probe"""
 PATH = "export PATH=/facet/bin:$PATH"
 
 
 class TestHost(guest.Guest):
-    """The machine, not started yet; its commands find facet's programs, if a prefix was given."""
+    """The machine, not started yet; its commands find `programs` in their PATH."""
 
-    def __init__(self, place, kernel="6.12", *, prefix=None, iommu=True, remapping=True,
+    def __init__(self, place, kernel="6.12", *, programs=(), iommu=True, remapping=True,
                  drivers=DRIVERS, bring=(), extra=(), append="", memory=2048, **options):
         self.kernel, self._drivers = kernel, drivers
+        self.image = image.Image(IMAGES[kernel])
         place = pathlib.Path(place)
         place.mkdir(parents=True, exist_ok=True)
         with open(place / "nvme.img", "wb") as disk:
             disk.truncate(64 << 20)
         shares, self._mounts = brought(bring)
-        super().__init__(image.Image(IMAGES[kernel]), place,
+        super().__init__(self.image, place,
                          [*devices(place / "nvme.img"), *shares, *extra, "-display", "none"],
                          using=qemu.newer(), first=unit(remapping) if iommu else (), nodes=2,
                          memory=memory, append=f"intel_iommu=on facet.gpu=none {append}",
                          **options)
-        if prefix:
-            pack(prefix, self.share)
+        pack(self.share, programs)
 
     def _ready(self):
         """Shell commands before any of the caller's."""
@@ -143,13 +153,8 @@ class TestHost(guest.Guest):
                 for word in self._argv]
         return subprocess.run(argv, check=False, env=self._env).returncode
 
+    def unbind(self, address):
+        self.run(UNBIND.format(address=address))
+
     def bind(self, address, driver="vfio-pci"):
-        """The way of docs/vfio.md, by hand."""
         self.run(BIND.format(address=address, driver=driver))
-
-
-BIND = """\
-cd /sys/bus/pci/devices/{address} &&
-echo {driver} >driver_override &&
-{{ [ ! -e driver ] || echo {address} >driver/unbind; }} &&
-echo {address} >/sys/bus/pci/drivers_probe"""
