@@ -5,9 +5,9 @@ import re
 import shlex
 import shutil
 
-from facetlib import firmware, kmods, testhost
+from facetlib import firmware, testhost
 
-from harness import load_image, scenario
+from harness import scenario
 
 PCI = "/sys/bus/pci/devices"
 MDEV = "/sys/bus/mdev/devices"
@@ -22,42 +22,35 @@ SEEN = {"mtty": r"mtty: registers ok", "mdpy": r"mdpy: memory ok",
 MAC = "02:00:00:fa:ce:01"
 
 
-class Host(testhost.TestHost):
-    """The test host with the fakes, the samples and the firmware."""
+def read(host, path):
+    return host.run(f"cat {path}").strip()
 
-    def __init__(self, place, kernel, **options):
-        super().__init__(place, kernel, **options)
-        self.load = kmods.put(load_image(testhost.IMAGES[kernel]).release, self.share)
-        shutil.copy(firmware.build(), self.share / "firmware.bin")
 
-    def read(self, path):
-        return self.run(f"cat {path}").strip()
+def write(host, path, text):
+    host.run(f"echo {text} >{path}")
 
-    def write(self, path, text):
-        self.run(f"echo {text} >{path}")
 
-    def refuses(self, path, text):
-        """Why a write fails; dash's own echo would not say."""
-        code, output = self.attempt(f"/usr/bin/printf {text} | dd of={path} status=none")
-        assert code, f"{path} took {text}"
-        return output
+def refuses(host, path, text):
+    """Why a write fails; the shell's own echo would not say."""
+    code, output = host.attempt(f"/usr/bin/printf {text} | dd of={path} status=none")
+    assert code, f"{path} took {text}"
+    return output
 
-    def vf(self, pf, index):
-        return self.run(f"basename $(readlink {PCI}/{pf}/virtfn{index})").strip()
 
-    def inner(self, *devices, options=()):
-        """The firmware with these devices: QEMU's exit code, what came by the serial line and
-        what QEMU said."""
-        argv = ["timeout", "240", "qemu-system-x86_64", *firmware.MACHINE, "-display", "none",
-                "-serial", "stdio", "-bios", "/facet/firmware.bin", *options]
-        for device in devices:
-            argv += ["-device", device]
-        return self.attempt(f"{shlex.join(argv)} 2>&1")
+def vf_of(host, pf, index):
+    return host.run(f"basename $(readlink {PCI}/{pf}/virtfn{index})").strip()
 
-    def takes(self, device, seen):
-        code, output = self.inner(device)
-        assert code == firmware.GOOD and re.search(seen, output), f"{code}: {output}"
-        return output
+
+def inner(host, device):
+    """The firmware with this device: QEMU's exit code, and what both said."""
+    argv = ["timeout", "240", "qemu-system-x86_64", *firmware.MACHINE, "-display", "none",
+            "-serial", "stdio", "-bios", "/facet/firmware.bin", "-device", device]
+    return host.attempt(f"{shlex.join(argv)} 2>&1")
+
+
+def takes(host, device, seen):
+    code, output = inner(host, device)
+    assert code == firmware.GOOD and re.search(seen, output), f"{code}: {output}"
 
 
 def type_of(parent):
@@ -70,16 +63,16 @@ def types(world, host):
     gvt = f"/sys/class/mdev_bus/{testhost.GPU}/mdev_supported_types"
     with world.check("fake GVT-g: types, description and pool are as i915 shows them"):
         assert host.run(f"ls {gvt}").split() == [f"i915-GVTg_V5_{n}" for n in (2, 4, 8)]
-        assert host.read(f"{gvt}/i915-GVTg_V5_4/description").splitlines() == [
+        assert read(host, f"{gvt}/i915-GVTg_V5_4/description").splitlines() == [
             "low_gm_size: 128MB", "high_gm_size: 512MB", "fence: 4", "resolution: 1920x1200",
             "weight: 4"]
-        assert host.read(f"{gvt}/*/available_instances").split() == ["1", "2", "4"]
-        host.write(f"{gvt}/i915-GVTg_V5_4/create", UUIDS["mtty"])
-        assert host.read(f"{gvt}/*/available_instances").split() == ["0", "1", "2"]
-        assert host.read(f"{MDEV}/{UUIDS['mtty']}/intel_vgpu/vgpu_id") == "1"
-        assert "No space" in host.refuses(f"{gvt}/i915-GVTg_V5_2/create", UUIDS["mdpy"])
-        host.write(f"{MDEV}/{UUIDS['mtty']}/remove", 1)
-        assert host.read(f"{gvt}/*/available_instances").split() == ["1", "2", "4"]
+        assert read(host, f"{gvt}/*/available_instances").split() == ["1", "2", "4"]
+        write(host, f"{gvt}/i915-GVTg_V5_4/create", UUIDS["mtty"])
+        assert read(host, f"{gvt}/*/available_instances").split() == ["0", "1", "2"]
+        assert read(host, f"{MDEV}/{UUIDS['mtty']}/intel_vgpu/vgpu_id") == "1"
+        assert "No space" in refuses(host, f"{gvt}/i915-GVTg_V5_2/create", UUIDS["mdpy"])
+        write(host, f"{MDEV}/{UUIDS['mtty']}/remove", 1)
+        assert read(host, f"{gvt}/*/available_instances").split() == ["1", "2", "4"]
     with world.check("mdevctl lists every type"):
         listed = host.run("mdevctl types")
         for parent, name in TYPES.items():
@@ -93,21 +86,21 @@ def types(world, host):
 def mediated(world, host):
     """One of each kind of mediated device, in the hands of a guest."""
     for parent, uuid in UUIDS.items():
-        host.write(f"{type_of(parent)}/create", uuid)
+        write(host, f"{type_of(parent)}/create", uuid)
     with world.check("mdevctl lists what was created"):
         listed = host.run("mdevctl list")
         for parent, uuid in UUIDS.items():
             assert f"{uuid} {parent} {TYPES[parent]}" in listed, listed
     for parent, uuid in UUIDS.items():
         with world.check(f"{TYPES[parent]}: a guest has it"):
-            host.takes(f"vfio-pci,sysfsdev={MDEV}/{uuid}", SEEN[parent])
+            takes(host, f"vfio-pci,sysfsdev={MDEV}/{uuid}", SEEN[parent])
     with world.check("i915-GVTg_V5_8: its plane is the screen of a QEMU"):
         shows_plane(host, UUIDS[testhost.GPU])
 
 
 def shows_plane(host, uuid):
     """Pixel by pixel: red grows to the right, green downwards, blue is the vGPU's number."""
-    number = int(host.read(f"{MDEV}/{uuid}/intel_vgpu/vgpu_id"))
+    number = int(read(host, f"{MDEV}/{uuid}/intel_vgpu/vgpu_id"))
     commands = [{"execute": "qmp_capabilities"},
                 {"execute": "screendump", "arguments": {"filename": "/facet/plane.ppm"}},
                 {"execute": "quit"}]
@@ -130,7 +123,7 @@ def whole(world, host):
         with world.check(f"{seen.partition(':')[0]}, whole: a guest has it"):
             if address == testhost.GPU:
                 host.bind(testhost.SOUND)
-            host.takes(f"vfio-pci,host={address}", seen)
+            takes(host, f"vfio-pci,host={address}", seen)
 
 
 def nvme_vf(host):
@@ -140,7 +133,7 @@ def nvme_vf(host):
              "for words in '-r 0 -n 2 -a 8' '-r 1 -n 1 -a 8' '-a 9'; do "
              "nvme virt-mgmt /dev/nvme0 -c 1 $words || exit; done &&\n"
              "nvme attach-ns /dev/nvme0 -n 1 -c 1")
-    return host.vf(testhost.NVME, 0)
+    return vf_of(host, testhost.NVME, 0)
 
 
 def igb_vfs(host, count):
@@ -150,14 +143,14 @@ def igb_vfs(host, count):
     host.run(f"{ip} up &&\n"
              f"echo 0 >{PCI}/{testhost.IGB}/sriov_drivers_autoprobe &&\n"
              f"echo {count} >{PCI}/{testhost.IGB}/sriov_numvfs &&\n{ip} vf 0 mac {MAC}")
-    return [host.vf(testhost.IGB, n) for n in range(count)]
+    return [vf_of(host, testhost.IGB, n) for n in range(count)]
 
 
 def nvme(world, host):
     vf = nvme_vf(host)
     host.bind(vf)
     with world.check("nvme VF: a guest has it"):
-        host.takes(f"vfio-pci,host={vf}", "nvme: registers dma serial=facet ok")
+        takes(host, f"vfio-pci,host={vf}", "nvme: registers dma serial=facet ok")
 
 
 def igb(world, host):
@@ -165,7 +158,7 @@ def igb(world, host):
     plain, one, two = igb_vfs(host, 3)
     host.bind(plain)
     with world.check("igb VF: a guest has it"):
-        host.takes(f"vfio-pci,host={plain}",
+        takes(host, f"vfio-pci,host={plain}",
                    f"igb-vf: registers mac={MAC.replace(':', '')} dma ok")
     for vf in (one, two):
         host.bind(vf, "nvidia")
@@ -173,30 +166,30 @@ def igb(world, host):
 
 
 def creatable(host, vf):
-    return re.findall(r"(?m)^(\d+)", host.read(f"{PCI}/{vf}/nvidia/creatable_vgpu_types"))
+    return re.findall(r"(?m)^(\d+)", read(host, f"{PCI}/{vf}/nvidia/creatable_vgpu_types"))
 
 
 def nvidia(world, host, one, two):
     """The flow of NVIDIA's driver, with what it refuses."""
     current = [f"{PCI}/{vf}/nvidia/current_vgpu_type" for vf in (one, two)]
     with world.check("fake NVIDIA VF: no type, no device"):
-        assert creatable(host, one) == ["1001", "1002", "1004"] and host.read(current[0]) == "0"
-        code, output = host.inner(f"vfio-pci,host={one}")
+        assert creatable(host, one) == ["1001", "1002", "1004"] and read(host, current[0]) == "0"
+        code, output = inner(host, f"vfio-pci,host={one}")
         assert code != firmware.GOOD and "No such device" in output, output
     with world.check("fake NVIDIA VF: one size on a GPU, and the pool is shared"):
-        host.write(current[0], 1004)
+        write(host, current[0], 1004)
         assert creatable(host, two) == ["1004"]
-        assert "No space" in host.refuses(current[1], 1001)
-        assert "Invalid" in host.refuses(current[1], 7)
-        host.write(current[1], 1004)
+        assert "No space" in refuses(host, current[1], 1001)
+        assert "Invalid" in refuses(host, current[1], 7)
+        write(host, current[1], 1004)
         assert not creatable(host, two)
-        host.write(current[1], 0)
+        write(host, current[1], 0)
     with world.check("fake NVIDIA VF: a guest has it"):
-        host.takes(f"vfio-pci,host={one}", "igb-vf: registers .*dma ok")
+        takes(host, f"vfio-pci,host={one}", "igb-vf: registers .*dma ok")
     with world.check("fake NVIDIA VF: 0 gives it back"):
-        host.write(current[0], 0)
+        write(host, current[0], 0)
         assert creatable(host, two) == ["1001", "1002", "1004"]
-        host.write(f"{PCI}/{testhost.IGB}/sriov_numvfs", 0)
+        write(host, f"{PCI}/{testhost.IGB}/sriov_numvfs", 0)
 
 
 def xe(world, host):
@@ -205,26 +198,26 @@ def xe(world, host):
     admin = f"/sys/bus/pci/drivers/xe/{testhost.IGB}/sriov_admin"
     numvfs = f"{PCI}/{testhost.IGB}/sriov_numvfs"
     with world.check("fake xe: a profile for the PF and each VF there could be"):
-        assert host.read(f"{admin}/pf/profile/sched_priority") == "[low] normal high"
-        assert host.run(f"ls -d {admin}/vf* | wc -l").strip() == host.read(
+        assert read(host, f"{admin}/pf/profile/sched_priority") == "[low] normal high"
+        assert host.run(f"ls -d {admin}/vf* | wc -l").strip() == read(host, 
             f"{PCI}/{testhost.IGB}/sriov_totalvfs")
         assert host.run(f"ls {admin}/*/device -d").split() == [f"{admin}/pf/device"]
     with world.check("fake xe: what is written is kept, rounded or refused"):
-        host.write(f"{admin}/vf1/profile/exec_quantum_ms", 20)
-        host.write(f"{admin}/vf1/profile/vram_quota", 3000000)
-        assert host.read(f"{admin}/vf1/profile/vram_quota") == "4194304"
-        assert "Invalid" in host.refuses(f"{admin}/vf1/profile/exec_quantum_ms", "much")
-        assert "Input/output" in host.refuses(f"{admin}/vf2/profile/vram_quota", 8 << 30)
+        write(host, f"{admin}/vf1/profile/exec_quantum_ms", 20)
+        write(host, f"{admin}/vf1/profile/vram_quota", 3000000)
+        assert read(host, f"{admin}/vf1/profile/vram_quota") == "4194304"
+        assert "Invalid" in refuses(host, f"{admin}/vf1/profile/exec_quantum_ms", "much")
+        assert "Input/output" in refuses(host, f"{admin}/vf2/profile/vram_quota", 8 << 30)
     with world.check("fake xe: a quota given before stops it from giving its own"):
-        host.write(numvfs, 2)
-        assert host.read(f"{admin}/vf[12]/profile/vram_quota").split() == ["4194304", "0"]
-        assert host.run(f"readlink {admin}/vf2/device").strip().endswith(host.vf(testhost.IGB, 1))
+        write(host, numvfs, 2)
+        assert read(host, f"{admin}/vf[12]/profile/vram_quota").split() == ["4194304", "0"]
+        assert host.run(f"readlink {admin}/vf2/device").strip().endswith(vf_of(host, testhost.IGB, 1))
     with world.check("fake xe: it is released with the VFs; without one, each gets its part"):
-        host.write(numvfs, 0)
-        assert host.read(f"{admin}/vf1/profile/vram_quota") == "0"
-        host.write(numvfs, 2)
-        assert host.read(f"{admin}/vf[12]/profile/vram_quota").split() == [str(4 << 30)] * 2
-        host.write(numvfs, 0)
+        write(host, numvfs, 0)
+        assert read(host, f"{admin}/vf1/profile/vram_quota") == "0"
+        write(host, numvfs, 2)
+        assert read(host, f"{admin}/vf[12]/profile/vram_quota").split() == [str(4 << 30)] * 2
+        write(host, numvfs, 0)
 
 
 def let_go(world, host):
@@ -236,13 +229,17 @@ def let_go(world, host):
         assert not trouble, trouble
 
 
-def hand_out(world, kernel, *steps):
-    with Host(world.place / "testhost", kernel, prefix=world.prefix) as host:
-        host.start().wait_ready()
-        host.run(host.load)
-        for step in steps or (types, mediated, whole, nvme, igb, xe, let_go):
-            step(world, host)
-        assert host.shut_down() == 0
+def prepared(world, kernel):
+    host = world.test_host(kernel, modules=True)
+    shutil.copy(firmware.build(), host.share / "firmware.bin")
+    return host.start().wait_ready()
+
+
+def hand_out(world, kernel):
+    host = prepared(world, kernel)
+    for step in (types, mediated, whole, nvme, igb, xe, let_go):
+        step(world, host)
+    assert host.shut_down() == 0
 
 
 @scenario()

@@ -4,10 +4,8 @@ import re
 import shlex
 import shutil
 
-from facetlib import testhost
-
 import parts
-from harness import load_image, scenario
+from harness import scenario
 
 # Made in the test host, of its own modules: what three drivers need, in the order of loading.
 INITRD = r"""
@@ -66,30 +64,29 @@ APPEND = ("console=ttyS0 quiet panic=-1 no_timer_check tsc=reliable mitigations=
 @scenario(slow=True)
 def parts_linux(world):
     """Linux in the test host, on an mbochs mdev, an igb VF and an nvme VF: their own drivers."""
-    with parts.Host(world.place / "testhost", "6.12", prefix=world.prefix) as host:
-        shutil.copy(load_image(testhost.IMAGES["6.12"]).kernel, host.share / "vmlinuz")
-        (host.share / "l2-init").write_text(INIT, encoding="ascii")
-        host.start().wait_ready()
-        host.run(f"{host.load}\n{INITRD}")
-        host.write(f"{parts.type_of('mbochs')}/create", parts.UUIDS["mbochs"])
-        devices = [f"sysfsdev={parts.MDEV}/{parts.UUIDS['mbochs']}"]
-        for vf in (parts.igb_vfs(host, 1)[0], parts.nvme_vf(host)):
-            host.bind(vf)
-            devices.append(f"host={vf}")
-        argv = [*MACHINE, "-append", APPEND]
-        for device in devices:
-            argv += ["-device", f"vfio-pci,{device}"]
-        code, output = host.attempt(f"timeout 1500 qemu-system-x86_64 {shlex.join(argv)} 2>&1", 1600)
-        said = re.findall(r"(?m)^L2: (.*?)\r?$", output)
-        with world.check("it boots and ends"):
-            assert code == 0 and said[-1:] == ["done"], output[-2000:]
-        for what, line in (("mbochs mdev: bochs-drm", "0x1234 0x1111 has bochs-drm"),
-                           ("its screen", "the screen has modes"),
-                           ("igb VF: igbvf", "0x8086 0x10ca has igbvf"),
-                           ("nvme VF: nvme", "0x1b36 0x0010 has nvme"),
-                           ("nvme VF: its blocks", "nvme0n1 keeps what is written")):
-            with world.check(what):
-                assert line in said, said
-        with world.check("igb VF: its address, and a link"):
-            assert any(f"is {parts.MAC}, carrier 1" in line for line in said), said
-        assert host.shut_down() == 0
+    host = parts.prepared(world, "6.12")
+    shutil.copy(host.image.kernel, host.share / "vmlinuz")
+    (host.share / "l2-init").write_text(INIT, encoding="ascii")
+    host.run(INITRD)
+    parts.write(host, f"{parts.type_of('mbochs')}/create", parts.UUIDS["mbochs"])
+    devices = [f"sysfsdev={parts.MDEV}/{parts.UUIDS['mbochs']}"]
+    for vf in (parts.igb_vfs(host, 1)[0], parts.nvme_vf(host)):
+        host.bind(vf)
+        devices.append(f"host={vf}")
+    argv = [*MACHINE, "-append", APPEND]
+    for device in devices:
+        argv += ["-device", f"vfio-pci,{device}"]
+    code, output = host.attempt(f"timeout 1500 qemu-system-x86_64 {shlex.join(argv)} 2>&1", 1600)
+    said = re.findall(r"(?m)^L2: (.*?)\r?$", output)
+    with world.check("it boots and ends"):
+        assert code == 0 and said[-1:] == ["done"], output[-2000:]
+    for what, line in (("mbochs mdev: bochs-drm", "0x1234 0x1111 has bochs-drm"),
+                       ("its screen", "the screen has modes"),
+                       ("igb VF: igbvf", "0x8086 0x10ca has igbvf"),
+                       ("nvme VF: nvme", "0x1b36 0x0010 has nvme"),
+                       ("nvme VF: its blocks", "nvme0n1 keeps what is written")):
+        with world.check(what):
+            assert line in said, said
+    with world.check("igb VF: its address, and a link"):
+        assert any(f"is {parts.MAC}, carrier 1" in line for line in said), said
+    assert host.shut_down() == 0
