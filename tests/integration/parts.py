@@ -85,17 +85,37 @@ def types(world, host):
 
 def mediated(world, host):
     """One of each kind of mediated device, in the hands of a guest."""
-    for parent, uuid in UUIDS.items():
-        write(host, f"{type_of(parent)}/create", uuid)
     with world.check("mdevctl lists what was created"):
-        listed = host.run("mdevctl list")
-        for parent, uuid in UUIDS.items():
-            assert f"{uuid} {parent} {TYPES[parent]}" in listed, listed
+        listed_by_mdevctl(host)
     for parent, uuid in UUIDS.items():
         with world.check(f"{TYPES[parent]}: a guest has it"):
             takes(host, f"vfio-pci,sysfsdev={MDEV}/{uuid}", SEEN[parent])
     with world.check("i915-GVTg_V5_8: its plane is the screen of a QEMU"):
         shows_plane(host, UUIDS[testhost.GPU])
+
+
+def persistent(world, host):
+    """What is defined outlives the host; each of the two tools finds what the other wrote."""
+    keep = "mkdir -p mdevctl.d /etc/mdevctl.d && mount --bind mdevctl.d /etc/mdevctl.d"
+    host.run(keep)
+    for parent, uuid in UUIDS.items():
+        host.run(f"mdevctl define --auto --parent {parent} --type {TYPES[parent]} --uuid {uuid}")
+    host.rebooted()
+    host.qmp("system_reset")
+    host.wait_ready()
+    host.run(keep)
+    host.bind(testhost.GPU, "i915")
+    with world.check("mdevctl lists what was defined before the host was started again"):
+        listed_by_mdevctl(host, "-d", "auto")
+    for uuid in UUIDS.values():
+        host.run(f"mdevctl start --uuid {uuid}")
+
+
+def listed_by_mdevctl(host, option="", word=""):
+    lines = host.run(f"mdevctl list {option}").splitlines()
+    for parent, uuid in UUIDS.items():
+        assert any(line.split()[:3] == [uuid, parent, TYPES[parent]] and word in line
+                   for line in lines), lines
 
 
 def shows_plane(host, uuid):
@@ -237,7 +257,7 @@ def prepared(world, kernel):
 
 def hand_out(world, kernel):
     host = prepared(world, kernel)
-    for step in (types, mediated, whole, nvme, igb, xe, let_go):
+    for step in (types, persistent, mediated, whole, nvme, igb, xe, let_go):
         step(world, host)
     assert host.shut_down() == 0
 
