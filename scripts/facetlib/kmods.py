@@ -14,6 +14,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 import tempfile
 
 from . import debian13, image
@@ -100,11 +101,12 @@ def headers(release):
     target = cache() / f"headers-{release}-{digest(FETCH, KEPT)}"
     with made(target) as place:
         if place:
-            print(f"fetching the headers of Linux {release}", flush=True)
+            print(f"fetching the headers of Linux {release}", file=sys.stderr, flush=True)
             (place / "apt.conf").write_text(apt_network() + 'APT::Sandbox::User "root";\n')
             script = FETCH.format(place=shlex.quote(str(place)), packages=" ".join(packages),
                                   suite=SUITES.get(series, ""), kept=KEPT)
-            inside(script, f"headers-{release}", f"fetching the headers of Linux {release}")
+            inside(script, f"headers-{release}", f"fetching the headers of Linux {release} (if the "
+                   "mirror has a newer one by now: scripts/guest-image --force)")
     return target
 
 
@@ -115,7 +117,7 @@ def built(name, release, parts, fill, script):
     against = headers(release)
     with made(target) as place:
         if place:
-            print(f"compiling {name} for Linux {release}", flush=True)
+            print(f"compiling {name} for Linux {release}", file=sys.stderr, flush=True)
             with tempfile.TemporaryDirectory(prefix=".work-", dir=cache()) as work:
                 fill(pathlib.Path(work), against)
                 inside(ENTER.format(headers=shlex.quote(str(against)), release=release)
@@ -132,7 +134,8 @@ def built(name, release, parts, fill, script):
 
 def modules(release):
     """The directory with every NAME.ko of ours and of the samples for this Debian kernel."""
-    sources = sorted(p for p in SOURCES.iterdir() if p.suffix in (".c", ".h") or p.name == "Kbuild")
+    sources = sorted(p for p in SOURCES.iterdir()
+                     if p.name.endswith((".c", ".h", "Kbuild")) and not p.name.endswith(".mod.c"))
 
     def fill(place, against):
         for path in (*sources, *(against / "source/samples/vfio-mdev").iterdir()):
