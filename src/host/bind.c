@@ -8,12 +8,33 @@
 #include "host/bind.h"
 #include "host/bind_internal.h"
 #include "host/holders.h"
-#include "host/inventory.h"
+#include "host/inventory_internal.h"
 
 #define DEVICE "sys/bus/pci/devices/%s"
 #define PROBE  "sys/bus/pci/drivers_probe"
 
 enum { BRIDGES = 0x06 };
+
+int facet_bind_find(struct facet_tree *tree, const char *device, char ret[FACET_HOST_BDF],
+		    struct facet_error *err)
+{
+	size_t size = strcspn(device, "/");
+	const char *vf = device[size] ? device + size + 1 : NULL;
+
+	if (size < 7 || size >= FACET_HOST_BDF || strspn(device, "0123456789abcdef:.") < size ||
+	    (vf && facet_host_numbered(vf, "virtfn") < 0))
+		return facet_error_set(err, -EINVAL,
+				       "device %.40s: must be written as 0000:03:00.0, or "
+				       "0000:03:00.0/virtfn2",
+				       device);
+	snprintf(ret, FACET_HOST_BDF, "%.*s", (int)size, device);
+	if (vf)
+		facet_tree_link(tree, ret, FACET_HOST_BDF, "sys/bus/pci/devices/%s", device);
+	if (!*ret || !facet_tree_exists(tree, DEVICE, ret))
+		return facet_error_set(err, -ENODEV, "device %.40s: there is no such PCI device",
+				       device);
+	return 0;
+}
 
 void facet_bind_driver(struct facet_tree *tree, const char *bdf, char *ret, size_t size)
 {

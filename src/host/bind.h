@@ -4,11 +4,21 @@
 #define FACET_HOST_BIND_H
 
 #include "host/change.h"
+#include "host/inventory.h"
 
 struct facet_bind_options {
 	const char *driver; /* NULL: the variant of vfio-pci that is made for it, else vfio-pci */
 	bool forced;        /* also what the host uses, and what it booted with */
 };
+
+/**
+ * facet_bind_find() - the address of what is written as "0000:03:00.0", or as a VF of that by its
+ * index, "0000:03:00.0/virtfn2": addresses come again when VFs went and are others' then.
+ *
+ * Return: 0; -EINVAL or -ENODEV after a sentence in @err.
+ */
+int facet_bind_find(struct facet_tree *tree, const char *device, char ret[FACET_HOST_BDF],
+		    struct facet_error *err);
 
 /**
  * facet_bind() - every function of the device's IOMMU group that is no bridge goes to VFIO.
