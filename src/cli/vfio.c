@@ -35,31 +35,22 @@ static void say_initramfs(void)
 	      stderr);
 }
 
-static int bind_one(const struct cli *cli, struct facet_change *change, const char *bdf,
-		    struct facet_error *err)
+static int change_one(const struct cli *cli, struct facet_change *change, const char *bdf,
+		      bool giving, struct facet_error *err)
 {
 	const struct facet_bind_options options = {
 		.driver = cli_value(cli, "driver"),
 		.forced = cli_value(cli, "force") != NULL,
+		.persist = cli_value(cli, "persist") != NULL,
 	};
-	int r = 0;
+	bool persisted = facet_bind_persists(facet_change_tree(change), bdf);
+	int r = giving ? facet_bind(change, bdf, &options, err)
+		       : facet_unbind(change, bdf, options.forced, err);
 
-	/* Before: its driver of today is one that has to wait tomorrow. */
-	if (cli_value(cli, "persist"))
-		r = facet_bind_persist(change, bdf, true, err);
-	return r < 0 ? r : facet_bind(change, bdf, &options, err);
-}
-
-static int unbind_one(const struct cli *cli, struct facet_change *change, const char *bdf,
-		      struct facet_error *err)
-{
-	struct facet_tree *tree = facet_change_tree(change);
-	int r = facet_unbind(change, bdf, cli_value(cli, "force") != NULL, err);
-
-	if (r < 0 || !facet_bind_persists(tree, bdf))
+	if (r < 0 || facet_change_is_dry(change))
 		return r;
-	r = facet_bind_persist(change, bdf, false, err);
-	if (r == 0 && !facet_change_is_dry(change))
+	print_group(facet_change_tree(change), bdf);
+	if (giving ? options.persist : persisted)
 		say_initramfs();
 	return r;
 }
@@ -77,13 +68,8 @@ static int run_change(const struct cli *cli, bool giving)
 	for (unsigned int i = 1; r == 0 && i < cli->count; i++) {
 		r = facet_bind_find(tree, cli->arguments[i], bdf, &err);
 		if (r == 0)
-			r = giving ? bind_one(cli, change, bdf, &err)
-				   : unbind_one(cli, change, bdf, &err);
-		if (r == 0 && !facet_change_is_dry(change))
-			print_group(tree, bdf);
+			r = change_one(cli, change, bdf, giving, &err);
 	}
-	if (r == 0 && giving && cli_value(cli, "persist") && !facet_change_is_dry(change))
-		say_initramfs();
 	facet_change_close(change);
 	facet_tree_close(tree);
 	return r < 0 ? cli_error(cli, "%s", err.text) : cli_flush();
