@@ -9,7 +9,7 @@ import shlex
 import shutil
 import subprocess
 
-from . import guest, image, qemu
+from . import guest, image, kmods, qemu
 
 IMAGES = {"6.1": "testhost-bookworm", "6.12": "testhost", "7.x": "testhost-backports"}
 # Buses 20 and 40 begin where the expander buses say; those behind follow in their order.
@@ -82,6 +82,7 @@ def brought(directories):
 
 
 def installed(prefix):
+    """The programs that a user of facet calls."""
     return sorted((pathlib.Path(prefix).resolve() / "bin").iterdir())
 
 
@@ -113,10 +114,12 @@ PATH = "export PATH=/facet/bin:$PATH"
 
 
 class TestHost(guest.Guest):
-    """The machine, not started yet; its commands find `programs` in their PATH."""
+    """The machine, not started yet; its commands find `programs` in their PATH. `modules`: those of
+    tests/kmod and the kernel's samples are loaded."""
 
     def __init__(self, place, kernel="6.12", *, programs=(), iommu=True, remapping=True,
-                 drivers=DRIVERS, bring=(), extra=(), append="", memory=2048, **options):
+                 drivers=DRIVERS, modules=False, bring=(), extra=(), append="", memory=2048,
+                 **options):
         self.kernel, self._drivers = kernel, drivers
         self.image = image.Image(IMAGES[kernel])
         place = pathlib.Path(place)
@@ -130,11 +133,12 @@ class TestHost(guest.Guest):
                          memory=memory, append=f"intel_iommu=on facet.gpu=none {append}",
                          **options)
         pack(self.share, programs)
+        self._modules = kmods.put(self.image.release, self.share) if modules else ""
 
     def _ready(self):
         """Shell commands before any of the caller's."""
         return "\n".join((self._mounts, f"modprobe -a {' '.join(self._drivers)}"
-                          if self._drivers else ""))
+                          if self._drivers else "", self._modules))
 
     def wait_ready(self, timeout=300):
         super().wait_ready(timeout)
