@@ -63,9 +63,8 @@ class VfioTest(GiveCase):
     def test_nobody_takes_it(self):
         """A tree of files is a kernel whose drivers refuse: all is as it was."""
         self.build("desktop")
-        for name in ("driver_override",):
-            for bdf in (CARD, AUDIO):
-                self.device(bdf, name).write_text("(null)\n")
+        for bdf in (CARD, AUDIO):
+            self.device(bdf, "driver_override").write_text("(null)\n")
         for name in ("drivers/nouveau/unbind", "drivers_probe"):
             path = self.root / "sys/bus/pci" / name
             path.parent.mkdir(parents=True, exist_ok=True)
