@@ -114,10 +114,9 @@ int facet_vfio_place_find(int root_fd, const char *device, struct facet_vfio_pla
 	link_name(root_fd, path, driver, sizeof(driver));
 	if (!driven_by_vfio(root_fd, place.address, driver))
 		return facet_error_set(err, driver[0] ? -EBUSY : -ENOENT,
-				       "%s is on %s%s: bind it to vfio-pci (driver_override, see "
-				       "docs/vfio.md)",
+				       "%s is on %s%s: `facet vfio bind %s` gives it to VFIO",
 				       place.address, driver[0] ? "the driver " : "no driver",
-				       driver);
+				       driver, place.address);
 	snprintf(path, sizeof(path), DEVICES "/%s/iommu_group", place.address);
 	link_name(root_fd, path, place.group, sizeof(place.group));
 	find_cdev(root_fd, place.address, place.cdev, sizeof(place.cdev));
