@@ -7,21 +7,21 @@
 
 enum { WAIT_MS = 5000 };
 
-/* As one would type it; a file of ours as it will be. */
-static void tell_all(void *arg, const char *path, const char *text)
+void cli_tell_change(void *arg, const char *path, const char *text)
 {
 	if (!text)
 		printf("rm /%s\n", path);
 	else if (strncmp(path, "sys/", 4) == 0)
 		printf("echo '%.*s' >/%s\n", (int)strcspn(text, "\n"), text, path);
 	else
-		printf("cat >/%s <<'END'\n%sEND\n", path, text);
+		printf("cat >/%s <<'END'\n%s%sEND\n", path, text,
+		       *text && text[strlen(text) - 1] != '\n' ? "\n" : "");
 }
 
 static void tell_files(void *arg, const char *path, const char *text)
 {
 	if (strncmp(path, "etc/", 4) == 0)
-		tell_all(arg, path, text);
+		cli_tell_change(arg, path, text);
 }
 
 int cli_open_change(const struct cli *cli, struct facet_tree **ret_tree, struct facet_change **ret)
@@ -35,7 +35,7 @@ int cli_open_change(const struct cli *cli, struct facet_tree **ret_tree, struct 
 
 	if (facet_tree_open(root ? root : "/", &cfg.tree, &err) < 0)
 		return cli_wrong(cli, "%s", err.text);
-	cfg.tell = cfg.dry_run ? tell_all : tell_files;
+	cfg.tell = cfg.dry_run ? cli_tell_change : tell_files;
 	if (facet_change_open(&cfg, ret, &err) < 0) {
 		facet_tree_close(cfg.tree);
 		return cli_error(cli, "%s", err.text);

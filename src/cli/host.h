@@ -29,6 +29,9 @@ int cli_open_change(const struct cli *cli, struct facet_tree **ret_tree, struct 
 /* `facet doctor --probe BDF`. An exit code. */
 int cli_run_probe(const struct cli *cli);
 
+/* For struct facet_change_config: as one would type it; a file of ours as it will be. */
+void cli_tell_change(void *arg, const char *path, const char *text);
+
 /* What may follow a verb as its first argument. */
 struct cli_word {
 	const char *name, *usage;

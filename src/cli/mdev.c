@@ -6,31 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* clang-format off */
-static const struct word {
-	const char *name, *usage;
-	unsigned int min, max; /* arguments, itself included */
-	const char *options;   /* each with a space before and behind */
-	int (*run)(struct cli *cli);
-} words[] = {
-	{ "types", "types [PARENT]", 1, 2, " root ", cli_mdev_types },
-	{ "ls", "ls", 1, 1, " root ", cli_mdev_ls },
-	{ "create", "create PARENT TYPE [UUID] [NAME=VALUE]... [--define [--auto]]", 3,
-	  CLI_MAX_ARGUMENTS, " root dry-run define auto ", cli_mdev_create },
-	{ "rm", "rm UUID [--parent PARENT] [--force]", 2, 2, " root dry-run parent force ",
-	  cli_mdev_rm },
-	{ "define", "define UUID | PARENT TYPE [UUID] [NAME=VALUE]... [--auto]", 2,
-	  CLI_MAX_ARGUMENTS, " root dry-run auto ", cli_mdev_define },
-	{ "undefine", "undefine UUID [--parent PARENT]", 2, 2, " root dry-run parent ",
-	  cli_mdev_undefine },
-	{ "start", "start UUID [--parent PARENT] | --auto [PARENT]", 1, 2,
-	  " root dry-run parent auto ", cli_mdev_start },
-	{ "stop", "stop UUID [--force]", 2, 2, " root dry-run force ", cli_mdev_stop },
-	{ "modify", "modify UUID [--parent PARENT] [--type TYPE] [--auto|--manual] [--clear] "
-	  "[NAME=VALUE]...", 2, CLI_MAX_ARGUMENTS,
-	  " root dry-run parent type auto manual clear ", cli_mdev_modify },
-};
-/* clang-format on */
+#include "cli/host.h"
 
 int cli_mdev_tree(const struct cli *cli, struct facet_tree **ret)
 {
@@ -212,38 +188,41 @@ int cli_mdev_ls(struct cli *cli)
 
 /* --- which word --- */
 
-static int check_options(const struct cli *cli, const struct word *word)
-{
-	char text[40];
-
-	for (const struct cli_option *o = cli->verb->options; o->name; o++) {
-		snprintf(text, sizeof(text), " %s ", o->name);
-		if (cli_value(cli, o->name) && !strstr(word->options, text))
-			return cli_wrong(cli, "--%s: is none of `facet mdev %s`", o->name,
-					 word->usage);
-	}
-	if (cli->socket)
-		return cli_wrong(cli, "--socket %s: there is no facetd to ask", cli->socket);
-	return 0;
-}
+/* clang-format off */
+static const struct cli_word words[] = {
+	{ "types", "types [PARENT]", 1, 2, " root " },
+	{ "ls", "ls", 1, 1, " root " },
+	{ "create", "create PARENT TYPE [UUID] [NAME=VALUE]... [--define [--auto]]", 3,
+	  CLI_MAX_ARGUMENTS, " root dry-run define auto " },
+	{ "rm", "rm UUID [--parent PARENT] [--force]", 2, 2, " root dry-run parent force " },
+	{ "define", "define UUID | PARENT TYPE [UUID] [NAME=VALUE]... [--auto]", 2,
+	  CLI_MAX_ARGUMENTS, " root dry-run auto " },
+	{ "undefine", "undefine UUID [--parent PARENT]", 2, 2, " root dry-run parent " },
+	{ "start", "start UUID [--parent PARENT] | --auto [PARENT]", 1, 2,
+	  " root dry-run parent auto " },
+	{ "stop", "stop UUID [--force]", 2, 2, " root dry-run force " },
+	{ "modify", "modify UUID [--parent PARENT] [--type TYPE] [--auto|--manual] [--clear] "
+	  "[NAME=VALUE]...", 2, CLI_MAX_ARGUMENTS,
+	  " root dry-run parent type auto manual clear " },
+	{ 0 },
+};
+/* clang-format on */
 
 static int run(struct cli *cli)
 {
-	const char *name = cli->arguments[0];
+	/* In the order of words. */
+	static int (*const runs[])(struct cli * cli) = {
+		cli_mdev_types, cli_mdev_ls,     cli_mdev_create,
+		cli_mdev_rm,    cli_mdev_define, cli_mdev_undefine,
+		cli_mdev_start, cli_mdev_stop,   cli_mdev_modify,
+	};
+	unsigned int i = 0;
 
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		const struct word *word = &words[i];
-
-		if (strcmp(word->name, name) != 0)
-			continue;
-		if (cli->count < word->min || cli->count > word->max)
-			return cli_wrong(cli, "usage: facet mdev %s", word->usage);
-		return check_options(cli, word) ? CLI_WRONG : word->run(cli);
-	}
-	return cli_wrong(cli,
-			 "%s: must be types, ls, create, rm, define, undefine, start, stop "
-			 "or modify",
-			 name);
+	if (cli_check_word(cli, words))
+		return CLI_WRONG;
+	while (strcmp(words[i].name, cli->arguments[0]) != 0)
+		i++;
+	return runs[i](cli);
 }
 
 const struct cli_verb cli_mdev = {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/host.h"
 #include "cli/mdev.h"
 
 enum {
@@ -21,18 +22,10 @@ struct job {
 
 /* --- a dry run --- */
 
-static void tell(void *arg, const char *path, const char *text)
+static void tell_json(void *arg, const char *path, const char *text)
 {
-	struct job *job = arg;
-
-	if (job->writes)
-		json_array_append_new(job->writes,
-				      json_pack("{s:s+, s:o}", "path", "/", path, "text",
-						text ? json_string(text) : json_null()));
-	else if (text)
-		printf("/%s\n\t%s\n", path, text);
-	else
-		printf("/%s\n\tis removed\n", path);
+	json_array_append_new(arg, json_pack("{s:s+, s:o}", "path", "/", path, "text",
+					     text ? json_string(text) : json_null()));
 }
 
 /* An exit code. */
@@ -49,12 +42,15 @@ static int begin(struct cli *cli, struct job *job)
 	if (dry && cli->json)
 		job->writes = json_array();
 	cfg.tree = job->tree;
-	cfg.tell = dry ? tell : NULL;
-	cfg.tell_arg = job;
+	cfg.tell = job->writes ? tell_json : dry ? cli_tell_change : NULL;
+	cfg.tell_arg = job->writes;
 	if (facet_change_open(&cfg, &job->change, &job->err) < 0) {
 		r = cli_error(cli, "%s", job->err.text);
 		json_decref(job->writes);
 		facet_tree_close(job->tree);
+	} else if (*facet_change_recovered(job->change)) {
+		fprintf(stderr, "facet: undid what a program that died left half done: %s\n",
+			facet_change_recovered(job->change));
 	}
 	return r;
 }

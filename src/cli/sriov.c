@@ -22,7 +22,9 @@ static const struct facet_host_profile *find_profile(const struct facet_host_gpu
 /* "" for what is not told. */
 static void format_number(char *ret, size_t size, int64_t number)
 {
-	snprintf(ret, size, number < 0 ? "" : "%lld", (long long)number);
+	*ret = '\0';
+	if (number >= 0)
+		snprintf(ret, size, "%lld", (long long)number);
 }
 
 static void add_vf(struct libscols_table *table, const struct facet_host_gpu *gpu,

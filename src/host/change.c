@@ -145,7 +145,7 @@ static int append(struct facet_change *change, char *line)
 	facet_autofree char *held = line;
 	size_t size, done = 0;
 
-	if (!line)
+	if (!held)
 		return -ENOMEM;
 	size = strlen(line);
 	line[size] = '\n'; /* in the place of its end */

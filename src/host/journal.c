@@ -63,7 +63,7 @@ static int parse_line(const char *text, size_t size, struct facet_journal *journ
 	struct facet_journal_step *more;
 	int r;
 
-	if (!json_is_object(line))
+	if (!json_is_object(held))
 		return -EINVAL;
 	if (!journal->what) {
 		r = take_text(line, "what", &journal->what);

@@ -106,8 +106,7 @@ static void test_broken(void **state)
 		"{\"mdev_type\": \"a\", \"start\": \"auto\", \"attrs\": [{}]}",
 		"{\"mdev_type\": \"a\", \"start\": \"auto\", \"attrs\": [\"b\"]}",
 		"{\"mdev_type\": \"a\", \"start\": \"auto\", \"attrs\": [{\"b\": 1}]}",
-		"{\"mdev_type\": \"a\", \"start\": \"auto\", \"attrs\": [{\"b\": \"1\", \"c\": "
-		"\"\"}]}",
+		"{\"mdev_type\": \"a\", \"start\": \"auto\", \"attrs\": [{\"b\":\"\",\"c\":\"\"}]}",
 		"{\"mdev_type\": \"a\", \"start\": \"auto\", \"attrs\": [{\"../b\": \"1\"}]}",
 		"{\"mdev_type\": \"a\", \"start\": \"auto\", \"attrs\": [{\"/b\": \"1\"}]}",
 		"{\"mdev_type\": \"a\", \"start\": \"auto\", \"attrs\": [{\"b/\": \"1\"}]}",

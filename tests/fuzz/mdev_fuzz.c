@@ -25,8 +25,8 @@ static void try_definition(const char *text, size_t size)
 		return;
 	require(facet_mdev_name_sound(spec.type) && spec.count <= FACET_MDEV_ATTRIBUTES);
 	for (unsigned int i = 0; i < spec.count; i++)
-		require(!strstr(spec.attributes[i].name, "..") &&
-			spec.attributes[i].name[0] != '/' &&
+		require(!strstr(spec.attributes[i].name, "/.") &&
+			spec.attributes[i].name[0] != '.' && spec.attributes[i].name[0] != '/' &&
 			strlen(spec.attributes[i].value) < FACET_MDEV_VALUE);
 	written = facet_mdev_spec_format(&spec);
 	require(written && facet_mdev_spec_parse(written, strlen(written), &again, NULL) == 0);

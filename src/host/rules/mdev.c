@@ -58,7 +58,7 @@ static void check_available(struct facet_exam *exam)
 	else if (used)
 		facet_say(exam, FACET_STEP,
 			  SAW(gpu, "0", "mdev_supported_types/*/available_instances"),
-			  "remove one first (mdevctl list; mdevctl stop)", "all are in use: %u",
+			  "remove one first (facet mdev ls; facet mdev rm)", "all are in use: %u",
 			  used);
 	else
 		facet_say(exam, FACET_FIX,
