@@ -227,22 +227,32 @@ int facet_tree_number(struct facet_tree *tree, int64_t *ret, const char *fmt, ..
 	return 0;
 }
 
+/* Where the link at @path leads, in @ret[FACET_TREE_PATH]. */
+static int read_target(struct facet_tree *tree, const char *path, char *ret)
+{
+	facet_autoclose int fd = open_below(tree, path, O_PATH | O_NOFOLLOW);
+	ssize_t n;
+
+	if (fd < 0)
+		return fd;
+	n = readlinkat(fd, "", ret, FACET_TREE_PATH - 1);
+	if (n < 0)
+		return errno == ENOENT ? -EINVAL : -errno; /* no link */
+	facet_tree_remember(tree, FACET_RECORD_LINK, path, ret, (size_t)n);
+	make_harmless(ret, (size_t)n);
+	return 0;
+}
+
 int facet_tree_link(struct facet_tree *tree, char *ret, size_t size, const char *fmt, ...)
 {
 	char path[FACET_TREE_PATH], target[FACET_TREE_PATH], *slash, *name = target;
-	facet_autoclose int fd = -1;
-	ssize_t n;
+	int r;
 
 	ret[0] = '\0';
 	FORMAT_PATH(path, fmt, -ENAMETOOLONG);
-	fd = open_below(tree, path, O_PATH | O_NOFOLLOW);
-	if (fd < 0)
-		return fd;
-	n = readlinkat(fd, "", target, sizeof(target) - 1);
-	if (n < 0)
-		return errno == ENOENT ? -EINVAL : -errno; /* no link */
-	facet_tree_remember(tree, FACET_RECORD_LINK, path, target, (size_t)n);
-	target[make_harmless(target, (size_t)n)] = '\0';
+	r = read_target(tree, path, target);
+	if (r < 0)
+		return r;
 	slash = strrchr(target, '/');
 	if (slash)
 		name = slash + 1;
@@ -251,6 +261,21 @@ int facet_tree_link(struct facet_tree *tree, char *ret, size_t size, const char 
 		return -EINVAL;
 	strcpy(ret, name);
 	return 0;
+}
+
+int facet_tree_target(struct facet_tree *tree, char *ret, size_t size, const char *fmt, ...)
+{
+	char path[FACET_TREE_PATH], target[FACET_TREE_PATH];
+	int r;
+
+	ret[0] = '\0';
+	FORMAT_PATH(path, fmt, -ENAMETOOLONG);
+	r = read_target(tree, path, target);
+	if (r == 0 && strlen(target) >= size)
+		r = -ENAMETOOLONG;
+	if (r == 0)
+		strcpy(ret, target);
+	return r;
 }
 
 static int compare_names(const void *a, const void *b)

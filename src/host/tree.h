@@ -66,6 +66,9 @@ int facet_tree_number(struct facet_tree *tree, int64_t *ret, const char *path, .
 /* The last part of what a link points at: 0, or negative errno with an empty text. */
 int facet_tree_link(struct facet_tree *tree, char *ret, size_t size, const char *path, ...)
 	__attribute__((format(printf, 4, 5)));
+/* All of what it points at: 0, or negative errno with an empty text. */
+int facet_tree_target(struct facet_tree *tree, char *ret, size_t size, const char *path, ...)
+	__attribute__((format(printf, 4, 5)));
 /* What is in a directory: 0, or negative errno with none. Release with facet_names_fini(). */
 int facet_tree_list(struct facet_tree *tree, struct facet_names *ret, const char *path, ...)
 	__attribute__((format(printf, 3, 4)));
