@@ -44,6 +44,8 @@ struct facet_part {
 	char type_name[FACET_TREE_NAME];
 	char driver[FACET_TREE_NAME]; /* of a function, when it was ready */
 	int group;                    /* of a function; -1: none */
+	bool bound;                   /* to VFIO's driver by us, so that it goes back */
+	uint64_t inode; /* of its directory in sysfs: another device under its name has another */
 
 	char owner[FACET_PART_OWNER];   /* the vGPU */
 	char keeper[FACET_PART_KEEPER]; /* who answers for it: a facetd's directory */
@@ -115,6 +117,19 @@ void facet_part_device(const struct facet_part *part, char *ret, size_t size);
 /* Who has it open now. */
 void facet_part_holders(struct facet_parts *parts, const struct facet_part *part,
 			struct facet_holders *ret);
+
+enum { FACET_PART_FUNCTIONS = 8 };
+
+/* What QEMU has to be told of a part. */
+struct facet_part_facts {
+	/* Of a whole device, also those of its group: a guest that gets one of them needs all. */
+	char functions[FACET_PART_FUNCTIONS][FACET_HOST_BDF];
+	unsigned int function_count; /* 0: a mediated device */
+	bool vga;                    /* the first is a display controller as PCs have them */
+};
+
+void facet_part_facts(struct facet_parts *parts, const struct facet_part *part,
+		      struct facet_part_facts *ret);
 
 /* What the hardware holds a part to, as its driver tells. */
 struct facet_part_limit {
