@@ -23,9 +23,8 @@ enum {
 };
 
 static const struct facet_part_ops *const mechanisms[FACET_MECHANISM_COUNT] = {
-	[FACET_VFIO] = &facet_part_vfio,        [FACET_SRIOV] = &facet_part_sriov,
-	[FACET_MDEV] = &facet_part_mdev,        [FACET_GVTG] = &facet_part_gvtg,
-	[FACET_VENDOR_VF] = &facet_part_vendor,
+	[FACET_VFIO] = &facet_part_vfio,
+	[FACET_SRIOV] = &facet_part_sriov,
 };
 
 const struct facet_part_ops *facet_part_ops(enum facet_mechanism mechanism)

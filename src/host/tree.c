@@ -4,8 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -18,30 +16,18 @@ enum {
 	PATIENCE = 10000, /* times that a path is looked up */
 };
 
-/* The path of a printf format in ret[FACET_TREE_PATH]; if it is too long the caller returns. */
-#define FORMAT_PATH(ret, fmt, failure)                                \
-	do {                                                          \
-		va_list _args;                                        \
-		int _n;                                               \
-                                                                      \
-		va_start(_args, fmt);                                 \
-		_n = vsnprintf((ret), FACET_TREE_PATH, (fmt), _args); \
-		va_end(_args);                                        \
-		if (_n < 0 || _n >= FACET_TREE_PATH)                  \
-			return (failure);                             \
-	} while (0)
-
-static int open_below(struct facet_tree *tree, const char *path, int flags)
+int facet_tree_openat(struct facet_tree *tree, const char *path, int flags, unsigned int mode)
 {
 	struct open_how how = {
 		.flags = (uint64_t)(flags | O_CLOEXEC | (flags & O_PATH ? 0 : O_NOCTTY)),
+		.mode = mode,
 		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
 	};
 	int fd = -1;
 
 	/* The root of this host holds its links by itself. */
 	if (tree->old && tree->real) {
-		fd = openat(tree->root_fd, path, (int)how.flags);
+		fd = openat(tree->root_fd, path, (int)how.flags, mode);
 		return fd < 0 ? -errno : fd;
 	}
 	/* EAGAIN: while it went up by "..", somebody on this machine renamed or mounted something.
@@ -50,6 +36,11 @@ static int open_below(struct facet_tree *tree, const char *path, int flags)
 	     tries++)
 		fd = (int)syscall(SYS_openat2, tree->root_fd, path, &how, sizeof(how));
 	return fd < 0 ? -errno : fd;
+}
+
+static int open_below(struct facet_tree *tree, const char *path, int flags)
+{
+	return facet_tree_openat(tree, path, flags, 0);
 }
 
 /* An error that another host's reader met, so that its findings come out the same here. */

@@ -83,6 +83,26 @@ int facet_tree_access(struct facet_tree *tree, const char *path, ...)
 	__attribute__((format(printf, 2, 3)));
 
 /**
+ * facet_tree_write() - tell the kernel something: one write() to a file that is there.
+ *
+ * Return: 0; negative errno, -EIO when not all of it was taken.
+ */
+int facet_tree_write(struct facet_tree *tree, const char *text, const char *path, ...)
+	__attribute__((format(printf, 3, 4)));
+/**
+ * facet_tree_replace() - a file of ours has this content now, on disk and after a crash.
+ * @content: NULL: the file is not there any more, which may have been so
+ *
+ * Missing directories are made. Return: 0 or negative errno; then it is as it was.
+ */
+int facet_tree_replace(struct facet_tree *tree, const char *content, const char *path, ...)
+	__attribute__((format(printf, 3, 4)));
+/* Who answers facet_tree_write() in a made-up tree: a test's kernel. @react returns 0 or -errno. */
+void facet_tree_set_kernel(struct facet_tree *tree,
+			   int (*react)(void *kernel, const char *path, const char *text),
+			   void *kernel);
+
+/**
  * facet_tree_probe() - what only a running host can tell.
  * @name: of the answer, such as "version/qemu"
  * @ask: when the tree has no such answer; writes a short text, returns 0 or negative errno. It
