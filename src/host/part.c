@@ -85,34 +85,40 @@ static int open_dir(int root_fd, bool create, int *ret)
 	return 0;
 }
 
-int facet_parts_open(const char *root, struct facet_parts **ret, struct facet_error *err)
+int facet_parts_open_tree(struct facet_tree *tree, struct facet_parts **ret,
+			  struct facet_error *err)
 {
 	struct facet_parts *parts = calloc(1, sizeof(*parts));
 	int r;
 
 	if (!parts)
 		return facet_error_set(err, -ENOMEM, "out of memory");
-	parts->dir_fd = parts->lock_fd = -1;
-	r = snprintf(parts->root, sizeof(parts->root), "%s", root);
-	if (r >= (int)sizeof(parts->root))
-		r = facet_error_set(err, -ENAMETOOLONG, "%.40s...: the path is too long", root);
-	else
-		r = facet_tree_open(root, &parts->tree, err);
-	if (r == 0) {
-		r = open_dir(parts->tree->root_fd, false, &parts->dir_fd);
-		r = r == 0 || r == -ENOENT
-			    ? 0
-			    : facet_error_set(err, r, "/" FACET_PARTS_DIR ": %s",
-					      r == -EPERM
-						      ? "others may write there: it is not facet's"
-						      : strerror(-r));
-	}
-	if (r) {
+	*parts =
+		(struct facet_parts){ .tree = tree, .borrowed = true, .dir_fd = -1, .lock_fd = -1 };
+	r = open_dir(tree->root_fd, false, &parts->dir_fd);
+	if (r && r != -ENOENT) {
 		facet_parts_close(parts);
-		return r;
+		return facet_error_set(err, r, "/" FACET_PARTS_DIR ": %s",
+				       r == -EPERM ? "others may write there: it is not facet's"
+						   : strerror(-r));
 	}
 	*ret = parts;
 	return 0;
+}
+
+int facet_parts_open(const char *root, struct facet_parts **ret, struct facet_error *err)
+{
+	struct facet_tree *tree;
+	int r = facet_tree_open(root, &tree, err);
+
+	if (r)
+		return r;
+	r = facet_parts_open_tree(tree, ret, err);
+	if (r)
+		facet_tree_close(tree);
+	else
+		(*ret)->borrowed = false;
+	return r;
 }
 
 static void unlock(struct facet_parts *parts)
@@ -129,19 +135,19 @@ void facet_parts_close(struct facet_parts *parts)
 	unlock(parts);
 	if (parts->dir_fd >= 0)
 		close(parts->dir_fd);
-	facet_tree_close(parts->tree);
+	if (!parts->borrowed)
+		facet_tree_close(parts->tree);
 	free(parts);
 }
 
-static int fail_root(struct facet_parts *parts, int r, struct facet_error *err)
+static int fail_root(int r, struct facet_error *err)
 {
 	if ((r == -EACCES || r == -EPERM || r == -EROFS) && geteuid() != 0)
 		return facet_error_set(err, -EACCES,
 				       "to give away hardware needs root: start facetd as root "
 				       "(`systemctl start facetd`), and speak to that one: `facet "
 				       "--socket /run/facet/io.facet ...`");
-	return facet_error_set(err, r, "%s/" FACET_PARTS_DIR ": %s",
-			       strcmp(parts->root, "/") == 0 ? "" : parts->root, strerror(-r));
+	return facet_error_set(err, r, "/" FACET_PARTS_DIR ": %s", strerror(-r));
 }
 
 static int wait_for_lock(int fd)
@@ -164,11 +170,11 @@ static int lock(struct facet_parts *parts, struct facet_error *err)
 	int r = parts->dir_fd >= 0 ? 0 : open_dir(parts->tree->root_fd, true, &parts->dir_fd);
 
 	if (r)
-		return fail_root(parts, r, err);
+		return fail_root(r, err);
 	/* Nobody else may open it: whoever can lock it keeps us all waiting. */
 	fd = openat(parts->dir_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
-		return fail_root(parts, -errno, err);
+		return fail_root(-errno, err);
 	r = wait_for_lock(fd);
 	if (r == -EBUSY)
 		return facet_error_set(err, r,
@@ -177,7 +183,7 @@ static int lock(struct facet_parts *parts, struct facet_error *err)
 				       "/" FACET_PARTS_DIR "/lock)",
 				       LOCK_TRIES / 100);
 	if (r)
-		return fail_root(parts, r, err);
+		return fail_root(r, err);
 	parts->lock_fd = facet_steal_fd(&fd);
 	return 0;
 }

@@ -10,9 +10,9 @@
 
 struct facet_parts {
 	struct facet_tree *tree;
-	char root[FACET_TREE_PATH];
-	int dir_fd;  /* run/facet-parts; -1: not there */
-	int lock_fd; /* held from choosing to being ready; -1: not */
+	bool borrowed; /* the tree is */
+	int dir_fd;    /* run/facet-parts; -1: not there */
+	int lock_fd;   /* held from choosing to being ready; -1: not */
 };
 
 /* What a choice is made from. */
@@ -71,6 +71,10 @@ extern const struct facet_part_ops facet_part_vfio, facet_part_sriov, facet_part
 	facet_part_gvtg, facet_part_vendor;
 
 /* --- part.c --- */
+
+/* The parts of a tree that is open, which has to outlive them: a test's. */
+int facet_parts_open_tree(struct facet_tree *tree, struct facet_parts **ret,
+			  struct facet_error *err);
 
 /* Is a candidate, or what it cannot do without, given to somebody? Who that is. */
 const struct facet_part *facet_part_conflict(const struct facet_part_choice *choice,
