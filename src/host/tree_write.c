@@ -35,7 +35,7 @@ int facet_tree_write(struct facet_tree *tree, const char *text, const char *fmt,
 	char path[FACET_TREE_PATH];
 	facet_autoclose int fd = -1;
 
-	FORMAT_PATH(path, fmt, -ENAMETOOLONG);
+	FACET_TREE_FORMAT(path, fmt, -ENAMETOOLONG);
 	if (tree->react && !tree->real)
 		return tree->react(tree->kernel, path, text);
 	fd = facet_tree_openat(tree, path, O_WRONLY | O_TRUNC | O_NONBLOCK, 0);
@@ -104,7 +104,7 @@ int facet_tree_replace(struct facet_tree *tree, const char *content, const char 
 	const char *name;
 	int r = 0;
 
-	FORMAT_PATH(path, fmt, -ENAMETOOLONG);
+	FACET_TREE_FORMAT(path, fmt, -ENAMETOOLONG);
 	name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
 	dir = open_parent(tree, path);
 	if (dir < 0)
