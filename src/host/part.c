@@ -23,8 +23,9 @@ enum {
 };
 
 static const struct facet_part_ops *const mechanisms[FACET_MECHANISM_COUNT] = {
-	[FACET_VFIO] = &facet_part_vfio,
-	[FACET_SRIOV] = &facet_part_sriov,
+	[FACET_VFIO] = &facet_part_vfio,        [FACET_SRIOV] = &facet_part_sriov,
+	[FACET_MDEV] = &facet_part_mdev,        [FACET_GVTG] = &facet_part_gvtg,
+	[FACET_VENDOR_VF] = &facet_part_vendor,
 };
 
 const struct facet_part_ops *facet_part_ops(enum facet_mechanism mechanism)
@@ -85,7 +86,7 @@ static int open_dir(int root_fd, bool create, int *ret)
 	return 0;
 }
 
-int facet_parts_open_tree(struct facet_tree *tree, struct facet_parts **ret,
+int facet_parts_open_tree(const char *root, struct facet_tree *tree, struct facet_parts **ret,
 			  struct facet_error *err)
 {
 	struct facet_parts *parts = calloc(1, sizeof(*parts));
@@ -93,8 +94,14 @@ int facet_parts_open_tree(struct facet_tree *tree, struct facet_parts **ret,
 
 	if (!parts)
 		return facet_error_set(err, -ENOMEM, "out of memory");
-	*parts =
-		(struct facet_parts){ .tree = tree, .borrowed = true, .dir_fd = -1, .lock_fd = -1 };
+	parts->tree = tree;
+	parts->borrowed = true;
+	parts->dir_fd = parts->lock_fd = -1;
+	parts->edit.root = parts->root;
+	if (snprintf(parts->root, sizeof(parts->root), "%s", root) >= (int)sizeof(parts->root)) {
+		facet_parts_close(parts);
+		return facet_error_set(err, -ENAMETOOLONG, "%.40s...: the path is too long", root);
+	}
 	r = open_dir(tree->root_fd, false, &parts->dir_fd);
 	if (r && r != -ENOENT) {
 		facet_parts_close(parts);
@@ -113,7 +120,7 @@ int facet_parts_open(const char *root, struct facet_parts **ret, struct facet_er
 
 	if (r)
 		return r;
-	r = facet_parts_open_tree(tree, ret, err);
+	r = facet_parts_open_tree(root, tree, ret, err);
 	if (r)
 		facet_tree_close(tree);
 	else

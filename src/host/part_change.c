@@ -1,8 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* part_change.c - parts made ready and undone, by what changes hosts. */
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
 
+#include "base/cleanup.h"
+#include "host/mdev.h"
 #include "host/part_internal.h"
+#include "host/vendor_vf.h"
+
+FACET_DEFINE_CLEANUP(struct facet_edit, facet_edit_close)
+
+/* --- functions, by VFIO's driver --- */
 
 int facet_part_bind(struct facet_parts *parts, struct facet_part *part, struct facet_error *err)
 {
@@ -17,4 +26,59 @@ int facet_part_unbind(struct facet_parts *parts, const struct facet_part *part,
 		      struct facet_error *err)
 {
 	return 0;
+}
+
+/* --- mediated devices --- */
+
+int facet_part_make_mdev(struct facet_parts *parts, struct facet_part *part,
+			 struct facet_error *err)
+{
+	facet_auto(facet_edit_close) struct facet_edit *edit = NULL;
+	struct facet_mdev_spec spec = { 0 };
+	int r = facet_edit_open(&parts->edit, &edit, err);
+
+	if (r)
+		return r;
+	strcpy(spec.uuid, part->uuid);
+	strcpy(spec.parent, part->parent);
+	strcpy(spec.type, part->type);
+	return facet_mdev_start(edit, &spec, false, err);
+}
+
+/* Its UUID is of this giving alone; under another parent or type it is not what we made. */
+int facet_part_remove_mdev(struct facet_parts *parts, const struct facet_part *part,
+			   struct facet_error *err)
+{
+	facet_auto(facet_edit_close) struct facet_edit *edit = NULL;
+	int r = facet_edit_open(&parts->edit, &edit, err);
+
+	if (r == 0)
+		r = facet_mdev_stop(edit, part->uuid, part->parent, part->type, false, err);
+	return r == -ENOENT || r == -ESTALE ? 0 : r;
+}
+
+/* --- NVIDIA's VFs --- */
+
+int facet_part_make_vendor(struct facet_parts *parts, struct facet_part *part,
+			   struct facet_error *err)
+{
+	facet_auto(facet_edit_close) struct facet_edit *edit = NULL;
+	struct facet_vendor_vf vf;
+	int r = facet_edit_open(&parts->edit, &edit, err);
+
+	return r ? r
+		 : facet_vendor_vf_take(edit, part->gpu, (unsigned int)part->vf, part->type,
+					part->token, &vf, err);
+}
+
+int facet_part_remove_vendor(struct facet_parts *parts, const struct facet_part *part,
+			     struct facet_error *err)
+{
+	facet_auto(facet_edit_close) struct facet_edit *edit = NULL;
+	int r = facet_edit_open(&parts->edit, &edit, err);
+
+	if (r == 0)
+		r = facet_vendor_vf_release(edit, part->gpu, (unsigned int)part->vf, part->token,
+					    false, err);
+	return r == -ENOENT || r == -ESTALE ? 0 : r;
 }
