@@ -169,6 +169,8 @@ static int make(struct facet_edit *edit, const struct facet_mdev_spec *spec, boo
 	/* With the device as it was wanted a note that stays would have it removed. */
 	undone = facet_mdev_note_end(edit, spec->uuid);
 	if (r == 0 && undone < 0) {
+		if (define)
+			facet_mdev_undefine(edit, spec->parent, spec->uuid, NULL);
 		facet_mdev_take_away(edit, spec->uuid);
 		r = facet_error_set(err, undone, "/" MDEV_NOTES "/%s: %s", spec->uuid,
 				    strerror(-undone));
