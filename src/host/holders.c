@@ -76,14 +76,13 @@ static void look_at_fd(struct facet_tree *tree, const struct wanted *wanted, con
 		look_at_handle(tree, wanted, pid, fd, had);
 		return;
 	}
-	if (strncmp(target, "/dev/vfio/", 10) != 0)
-		return;
 	for (unsigned int i = 0; i < wanted->count; i++)
 		if (strcmp(target, wanted->files[i]) == 0) {
 			had->it = true;
 			snprintf(had->file, sizeof(had->file), "%s", target);
 		}
-	had->other |= strcmp(target, "/dev/vfio/vfio") != 0;
+	had->other |=
+		strncmp(target, "/dev/vfio/", 10) == 0 && strcmp(target, "/dev/vfio/vfio") != 0;
 }
 
 static void look_at_process(struct facet_tree *tree, const struct wanted *wanted, const char *pid,
@@ -111,19 +110,35 @@ static void look_at_process(struct facet_tree *tree, const struct wanted *wanted
 	facet_names_fini(&fds);
 }
 
-void facet_holders_find(struct facet_tree *tree, const char *device, struct facet_holders *ret)
+static void look_around(struct facet_tree *tree, const struct wanted *wanted,
+			struct facet_holders *ret)
 {
 	struct facet_names processes;
-	struct wanted wanted;
 
 	*ret = (struct facet_holders){ 0 };
-	name_files(tree, device, &wanted);
 	if (facet_tree_list(tree, &processes, "proc") < 0 || processes.count == FACET_TREE_NAMES)
 		ret->unknown++;
 	for (unsigned int i = 0; i < processes.count; i++)
 		if (processes.items[i][0] >= '1' && processes.items[i][0] <= '9')
-			look_at_process(tree, &wanted, processes.items[i], ret);
+			look_at_process(tree, wanted, processes.items[i], ret);
 	facet_names_fini(&processes);
+}
+
+void facet_holders_find(struct facet_tree *tree, const char *device, struct facet_holders *ret)
+{
+	struct wanted wanted;
+
+	name_files(tree, device, &wanted);
+	look_around(tree, &wanted, ret);
+}
+
+void facet_holders_of_file(struct facet_tree *tree, const char *file, struct facet_holders *ret)
+{
+	struct wanted wanted = { .count = 1 };
+
+	snprintf(wanted.files[0], FACET_TREE_PATH, "%s", file);
+	look_around(tree, &wanted, ret);
+	ret->unknown = 0;
 }
 
 int facet_holders_refuse(struct facet_tree *tree, const char *device, const char *name, bool forced,

@@ -25,6 +25,9 @@ struct facet_holders {
  */
 void facet_holders_find(struct facet_tree *tree, const char *device, struct facet_holders *ret);
 
+/* Who has @file open, "/dev/dri/card0"; as far as this process may look. */
+void facet_holders_of_file(struct facet_tree *tree, const char *file, struct facet_holders *ret);
+
 /**
  * facet_holders_refuse() - is nobody in the way of taking @device from its users?
  * @name: for the sentence

@@ -5,25 +5,60 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "host/bind.h"
 #include "host/mdev.h"
 #include "host/part_internal.h"
 #include "host/vendor_vf.h"
 
 FACET_DEFINE_CLEANUP(struct facet_edit, facet_edit_close)
 
+enum { WAIT_MS = 10000 }; /* for others that change this host */
+
 /* --- functions, by VFIO's driver --- */
+
+static int open_change(struct facet_parts *parts, struct facet_change **ret,
+		       struct facet_error *err)
+{
+	const struct facet_change_config config = { .tree = parts->tree, .wait_ms = WAIT_MS };
+
+	return facet_change_open(&config, ret, err);
+}
 
 int facet_part_bind(struct facet_parts *parts, struct facet_part *part, struct facet_error *err)
 {
-	return part->bound ? facet_error_set(err, -EBUSY,
-					     "%s: is not with VFIO's driver: `facet vfio bind %s` "
-					     "first",
-					     part->bdf, part->bdf)
-			   : 0;
+	const struct facet_bind_options options = { 0 };
+	struct facet_change *change = NULL;
+	int r;
+
+	if (!part->bound)
+		return 0;
+	r = open_change(parts, &change, err);
+	if (r == 0)
+		r = facet_bind(change, part->bdf, &options, err);
+	facet_change_close(change);
+	return r;
 }
 
+/* Opening the change has put right what died half done; the rest is as facet_bind() left it. */
 int facet_part_unbind(struct facet_parts *parts, const struct facet_part *part,
 		      struct facet_error *err)
+{
+	struct facet_change *change = NULL;
+	int r;
+
+	if (!part->bound)
+		return 0;
+	r = open_change(parts, &change, err);
+	if (r == 0)
+		r = facet_unbind(change, part->bdf, false, err);
+	facet_change_close(change);
+	return r == -ENODEV ? 0 : r;
+}
+
+/* A VF that was with nobody stays with VFIO: its PF's driver is not to take it, the next guest is.
+ */
+int facet_part_leave(struct facet_parts *parts, const struct facet_part *part,
+		     struct facet_error *err)
 {
 	return 0;
 }

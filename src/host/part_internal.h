@@ -61,6 +61,8 @@ const struct facet_part_ops *facet_part_ops(enum facet_mechanism mechanism);
 int facet_part_bind(struct facet_parts *parts, struct facet_part *part, struct facet_error *err);
 int facet_part_unbind(struct facet_parts *parts, const struct facet_part *part,
 		      struct facet_error *err);
+int facet_part_leave(struct facet_parts *parts, const struct facet_part *part,
+		     struct facet_error *err);
 int facet_part_make_mdev(struct facet_parts *parts, struct facet_part *part,
 			 struct facet_error *err);
 int facet_part_remove_mdev(struct facet_parts *parts, const struct facet_part *part,

@@ -185,7 +185,7 @@ static int check_sriov(struct facet_parts *parts, const struct facet_part *part,
 const struct facet_part_ops facet_part_sriov = {
 	.choose = choose_sriov,
 	.prepare = facet_part_bind,
-	.undo = facet_part_unbind,
+	.undo = facet_part_leave,
 	.check = check_sriov,
 	.limit = xe_limit,
 };
