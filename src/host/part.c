@@ -63,12 +63,14 @@ void facet_part_token(char ret[static FACET_PART_TOKEN])
 
 /* --- where the files are --- */
 
-/* Ours or root's, and nobody else's to write: -EPERM. */
-static int open_dir(int root_fd, bool create, int *ret)
+int facet_parts_find_dir(struct facet_parts *parts, bool create)
 {
 	facet_autoclose int run = -1, fd = -1;
+	int root_fd = parts->tree->root_fd;
 	struct stat st;
 
+	if (parts->dir_fd >= 0)
+		return 0;
 	if (create && mkdirat(root_fd, "run", 0755) < 0 && errno != EEXIST)
 		return -errno;
 	run = openat(root_fd, "run", O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
@@ -82,7 +84,7 @@ static int open_dir(int root_fd, bool create, int *ret)
 		return -errno;
 	if ((st.st_uid != geteuid() && st.st_uid != 0) || st.st_mode & 022)
 		return -EPERM;
-	*ret = facet_steal_fd(&fd);
+	parts->dir_fd = facet_steal_fd(&fd);
 	return 0;
 }
 
@@ -102,7 +104,7 @@ int facet_parts_open_tree(const char *root, struct facet_tree *tree, struct face
 		facet_parts_close(parts);
 		return facet_error_set(err, -ENAMETOOLONG, "%.40s...: the path is too long", root);
 	}
-	r = open_dir(tree->root_fd, false, &parts->dir_fd);
+	r = facet_parts_find_dir(parts, false);
 	if (r && r != -ENOENT) {
 		facet_parts_close(parts);
 		return facet_error_set(err, r, "/" FACET_PARTS_DIR ": %s",
@@ -174,7 +176,7 @@ static int wait_for_lock(int fd)
 static int lock(struct facet_parts *parts, struct facet_error *err)
 {
 	facet_autoclose int fd = -1;
-	int r = parts->dir_fd >= 0 ? 0 : open_dir(parts->tree->root_fd, true, &parts->dir_fd);
+	int r = facet_parts_find_dir(parts, true);
 
 	if (r)
 		return fail_root(r, err);

@@ -149,9 +149,11 @@ int facet_part_load(struct facet_parts *parts, struct facet_part **ret, unsigned
 
 	*ret = NULL;
 	*ret_count = 0;
-	if (parts->dir_fd < 0)
+	r = facet_parts_find_dir(parts, false);
+	if (r == -ENOENT)
 		return 0;
-	r = facet_tree_list(parts->tree, &names, FACET_PARTS_DIR);
+	if (r == 0)
+		r = facet_tree_list(parts->tree, &names, FACET_PARTS_DIR);
 	if (r < 0)
 		return facet_error_set(err, r, "/" FACET_PARTS_DIR ": %s", strerror(-r));
 	list = calloc(names.count ? names.count : 1, sizeof(*list));

@@ -81,6 +81,8 @@ extern const struct facet_part_ops facet_part_vfio, facet_part_sriov, facet_part
 int facet_parts_open_tree(const char *root, struct facet_tree *tree, struct facet_parts **ret,
 			  struct facet_error *err);
 
+/* Where the files are: ours or root's, and nobody else's to write (-EPERM). */
+int facet_parts_find_dir(struct facet_parts *parts, bool create);
 /* Is a candidate, or what it cannot do without, given to somebody? Who that is. */
 const struct facet_part *facet_part_conflict(const struct facet_part_choice *choice,
 					     const struct facet_part *candidate);
