@@ -61,6 +61,14 @@ static bool choose_gpu(struct facet_varlink_call *call, struct facetd *daemon,
 	}
 	if (!wanted)
 		return fail_type(call, daemon, type, NULL);
+	if (strchr(wanted, ':')) {
+		facetd_fail_argument(
+			call, "gpu",
+			"gpu %.80s: is a PCI address, of which --mechanism vfio, sriov, "
+			"mdev, gvtg-hw or vendor-vf gives a part",
+			wanted);
+		return false;
+	}
 	facetd_fail_argument(call, "gpu", "gpu %.80s: not on this host, which has %s", wanted,
 			     names);
 	return false;
@@ -195,11 +203,9 @@ static bool only_part(struct facet_varlink_call *call, const struct facetd_param
 			name++;
 		if (*name || !facetd_get(call, known->name))
 			continue;
-		facetd_fail_argument(
-			call, known->name,
-			"%s: is not facet's to say with mechanism %s: the hardware and "
-			"its type have it",
-			known->name, mechanism);
+		facetd_fail_argument(call, known->name,
+				     "%s: mechanism %s leaves that to the hardware and its driver",
+				     known->name, mechanism);
 		return false;
 	}
 	return true;

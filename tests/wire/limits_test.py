@@ -234,7 +234,7 @@ class LimitsTest(DaemonCase):
 
     def test_interface(self):
         answer = self.call("GetVersion")
-        self.assertEqual((answer["interface"], answer["state"]), (3, 3))
+        self.assertEqual((answer["interface"], answer["state"]), (4, 4))
         self.call("Create", {"name": "x", "type": "virgl-8", "weight": 3, "cap_ppm": 500000,
                              "reservation_ppm": 1, "eus": "", "eus_exclusive": False,
                              "hang_ms": 500, "overcommit": True, "vram_bytes": 16 * MIB})
