@@ -249,8 +249,11 @@ class PartsTest(PartsCase):
 
     def test_watch(self):
         """One line of JSON at first, and one for each change."""
+        (self.root / "run").mkdir()
         watch = subprocess.Popen([FACET, "gpus", "--host", "--watch", "--json", "--root",
                                   str(self.root)], stdout=subprocess.PIPE, text=True)
+        patience = threading.Timer(vgpu.PATIENCE_S, watch.kill)
+        patience.start()
         try:
             self.assertEqual(json.loads(watch.stdout.readline())["given"], [])
             self.sriov("desk")
@@ -260,6 +263,7 @@ class PartsTest(PartsCase):
             watch.send_signal(signal.SIGINT)
             self.assertEqual(watch.wait(vgpu.PATIENCE_S), 0)
         finally:
+            patience.cancel()
             watch.kill()
             watch.wait()
             watch.stdout.close()
