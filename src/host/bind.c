@@ -206,18 +206,6 @@ static int unbind_member(struct facet_change *change, const char *bdf, bool forc
 	return r < 0 ? r : facet_unbind_one(change, bdf, err);
 }
 
-/* A change of its own: all of it, or nothing. */
-static int end(struct facet_change *change, int r, struct facet_error *err)
-{
-	struct facet_error second;
-
-	if (r == 0)
-		return facet_change_commit(change, err);
-	if (facet_change_rollback(change, &second) < 0 && err)
-		*err = second;
-	return r;
-}
-
 int facet_bind(struct facet_change *change, const char *bdf,
 	       const struct facet_bind_options *options, struct facet_error *err)
 {
@@ -231,7 +219,7 @@ int facet_bind(struct facet_change *change, const char *bdf,
 	for (unsigned int i = 0; r == 0 && i < members.count; i++)
 		r = bind_member(change, members.items[i], options, err);
 	facet_names_fini(&members);
-	return end(change, r, err);
+	return facet_change_end(change, r, err);
 }
 
 int facet_unbind(struct facet_change *change, const char *bdf, bool forced, struct facet_error *err)
@@ -246,5 +234,5 @@ int facet_unbind(struct facet_change *change, const char *bdf, bool forced, stru
 	for (unsigned int i = 0; r == 0 && i < members.count; i++)
 		r = unbind_member(change, members.items[i], forced, err);
 	facet_names_fini(&members);
-	return end(change, r, err);
+	return facet_change_end(change, r, err);
 }

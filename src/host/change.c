@@ -16,6 +16,7 @@ struct facet_change {
 	int lock_fd, journal_fd;      /* of the journal: -1 between changes */
 	struct facet_journal journal; /* what was done since begin */
 	char recovered[128];
+	bool stuck; /* what was done could not be undone, and its journal has to stay */
 };
 
 enum { LOOK_AGAIN_MS = 20 };
@@ -162,8 +163,12 @@ int facet_change_begin(struct facet_change *change, const char *what, struct fac
 {
 	struct facet_tree *tree = change->cfg.tree;
 	char boot[64];
-	int r = facet_change_commit(change, err);
+	int r;
 
+	if (change->stuck)
+		return facet_error_set(err, -EUCLEAN,
+				       "/" CHANGE_JOURNAL ": has to be undone first");
+	r = facet_change_commit(change, err);
 	if (r < 0 || change->cfg.dry_run)
 		return r;
 	facet_journal_boot(tree, boot, sizeof(boot));
@@ -224,12 +229,12 @@ static int make(struct facet_change *change, const struct facet_change_step *ste
 	struct facet_tree *tree = change->cfg.tree;
 	int r;
 
-	if (change->cfg.tell)
+	if (change->cfg.tell && step->path)
 		change->cfg.tell(change->cfg.tell_arg, step->path, step->text);
 	if (change->cfg.dry_run)
 		return 0;
 	r = note(change, step, file, err);
-	if (r < 0)
+	if (r < 0 || !step->path)
 		return r;
 	if (file)
 		r = facet_tree_replace(tree, step->text, "%s", step->path);
@@ -319,7 +324,22 @@ int facet_change_rollback(struct facet_change *change, struct facet_error *err)
 		/* It stays on disk for who comes next. */
 		facet_close_ptr(&change->journal_fd);
 		change->journal_fd = -1;
+		change->stuck = true;
 	}
 	forget(change);
+	return r;
+}
+
+int facet_change_end(struct facet_change *change, int r, struct facet_error *err)
+{
+	struct facet_error undone;
+
+	if (r == 0)
+		return facet_change_commit(change, err);
+	if (facet_change_rollback(change, &undone) < 0) {
+		r = undone.code;
+		if (err)
+			*err = undone;
+	}
 	return r;
 }

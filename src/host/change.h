@@ -48,6 +48,7 @@ const char *facet_change_recovered(const struct facet_change *change);
 
 /* A step: @text is written to @path. All of it is borrowed for the call. */
 struct facet_change_step {
+	/* @path NULL: nothing is, and its undoing is for steps that follow. */
 	const char *path, *text;
 	/* How it is undone; undo_path NULL: by nothing, or by the undoing of others. */
 	const char *undo_path, *undo_text;
@@ -84,10 +85,13 @@ int facet_change_commit(struct facet_change *change, struct facet_error *err);
 /* 0, or -EUCLEAN: some step could not be undone; the next one who comes tries again. */
 int facet_change_rollback(struct facet_change *change, struct facet_error *err);
 
+/* One of both, by @r, which is what it returns, with its sentence in @err, unless that fails. */
+int facet_change_end(struct facet_change *change, int r, struct facet_error *err);
+
 /* --- the parser of the journal, also for its fuzz target --- */
 
 struct facet_journal_step {
-	char *path, *text; /* text NULL: the file is removed */
+	char *path, *text; /* path NULL: only its undoing; text NULL: the file is removed */
 	char *undo_path, *undo_text, *guard_path, *guard_text;
 	bool file; /* of ours, by facet_tree_replace(); else the kernel's */
 };

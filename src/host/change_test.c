@@ -187,12 +187,59 @@ static void test_stuck(void **state)
 	assert_before(fake);
 }
 
+/* An undoing that comes before its step, and is for when others are undone. */
+static void test_ahead(void **state)
+{
+	struct fake_sysfs *fake = *state;
+	struct facet_change *change = open_change(fake);
+	const struct facet_change_step ahead = {
+		.undo_path = "sys/b",
+		.undo_text = "again",
+		.guard_path = "sys/a",
+		.guard_text = "1",
+	};
+
+	assert_int_equal(facet_change_begin(change, "a test", NULL), 0);
+	assert_int_equal(facet_change_do(change, &ahead, NULL), 0);
+	assert_int_equal(facet_change_set(change, "sys/a", "10", NULL), 0);
+	assert_int_equal(fake->writes, 1);
+	assert_int_equal(facet_change_end(change, -EIO, NULL), -EIO);
+	assert_string_equal(fake->log[1], "sys/a=1");
+	assert_string_equal(fake->log[2], "sys/b=again");
+	facet_change_close(change);
+}
+
+/* What a device was told goes with it; what is there and refuses is said. */
+static void test_gone(void **state)
+{
+	struct fake_sysfs *fake = *state;
+	struct facet_change *change = open_change(fake);
+
+	fake_sysfs_put(fake, "1\n", "sys/device/c");
+	assert_int_equal(facet_change_begin(change, "a test", NULL), 0);
+	assert_int_equal(facet_change_set(change, "sys/device/c", "2", NULL), 0);
+	fake_sysfs_remove(fake, "sys/device");
+	assert_int_equal(facet_change_rollback(change, NULL), 0);
+	assert_int_equal(facet_change_begin(change, "a test", NULL), 0);
+	assert_int_equal(facet_change_set(change, "sys/a", "2", NULL), 0);
+	fake->fail_at = fake->writes + 1;
+	fake->fail_with = -ENODEV;
+	assert_int_equal(facet_change_end(change, -EIO, NULL), -EUCLEAN);
+	assert_int_equal(facet_change_begin(change, "another", NULL), -EUCLEAN);
+	facet_change_close(change);
+	assert_true(facet_tree_exists(fake->tree, "var/lib/facet/host/journal"));
+}
+
 static void test_torn(void **state)
 {
 	struct fake_sysfs *fake = *state;
 	const struct facet_change_config cfg = { .tree = fake->tree };
 	struct facet_change *change;
 
+	/* Nothing of it was written yet. */
+	fake_sysfs_put(fake, "", "var/lib/facet/host/journal");
+	facet_change_close(open_change(fake));
+	assert_before(fake);
 	fake_sysfs_put(fake, "{\"what\":\"x\",\"boot\":\"y\"}\n{\"path\":\"sys/a\",\"te",
 		       "var/lib/facet/host/journal");
 	facet_change_close(open_change(fake));
@@ -250,6 +297,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_rebooted, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_foreign, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_stuck, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_ahead, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_gone, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_torn, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_two, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_dry, set_up, tear_down),

@@ -1,55 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* fake_vgpu.h - a kernel of files for tests: mediated devices, types of VFs, and faults. */
+/* fake_vgpu.h - tests: what makes vGPUs in a made-up kernel: mediated devices, types of VFs. */
 #ifndef FACET_HOST_FAKE_VGPU_H
 #define FACET_HOST_FAKE_VGPU_H
 
-#include "host/edit.h"
-
-/* What becomes of one of the calls. */
-enum fake_fault {
-	FAKE_NONE,
-	FAKE_FAIL,        /* not done: fault_errno */
-	FAKE_INTERRUPTED, /* not done: EINTR */
-	FAKE_DONE_EINTR,  /* done: EINTR all the same */
-	FAKE_SHORT,       /* not done, and said to be half done */
-	FAKE_DONE_SHORT,  /* done, and said to be half done */
-	FAKE_KILL,        /* the process ends before it */
-	FAKE_KILL_BEHIND, /* and behind it */
-	FAKE_FAULT_COUNT,
-};
+#include "host/change.h"
+#include "host/fake_sysfs.h"
 
 enum {
-	FAKE_KILLED = 77, /* its exit code */
 	FAKE_VFS = 4,
 };
 
+/* One at a time in a process. */
 struct fake_vgpu {
-	char root[64];
-	unsigned int calls; /* so far */
-	unsigned int at;    /* the call, from 1, that has the fault */
-	enum fake_fault fault;
-	int fault_errno;
-	/* Of all writes to the kernel, "PATH=TEXT\n", without "sys/". */
-	char log[4096];
+	struct fake_sysfs *sysfs; /* its faults come before ours */
+	unsigned int lie_at;      /* the write that is done, and said to have failed; 0: none */
+	int lie_with;             /* negative errno */
 	/* Called before a type is written to a VF. */
 	void (*watch)(void *data, unsigned int vf, uint32_t type);
 	void *watch_data;
 };
 
-extern const struct facet_edit_calls fake_vgpu_calls;
-
-/* A host in a new directory: boot id, /proc, and nothing that makes vGPUs. */
 void fake_vgpu_init(struct fake_vgpu *fake);
 void fake_vgpu_fini(struct fake_vgpu *fake);
-
-/* A file, with its directories. */
-void fake_put(struct fake_vgpu *fake, const char *text, const char *path, ...)
-	__attribute__((format(printf, 3, 4)));
-/* A link, in place of one that is there. */
-void fake_link(struct fake_vgpu *fake, const char *target, const char *path, ...)
-	__attribute__((format(printf, 3, 4)));
-void fake_delete(struct fake_vgpu *fake, const char *path, ...)
-	__attribute__((format(printf, 2, 3)));
 bool fake_exists(struct fake_vgpu *fake, const char *path, ...)
 	__attribute__((format(printf, 2, 3)));
 
@@ -64,7 +36,7 @@ void fake_vgpu_set_type(struct fake_vgpu *fake, unsigned int vf, uint32_t type);
 uint32_t fake_vgpu_type(struct fake_vgpu *fake, unsigned int vf);
 /* Process @pid has group @group open, or has it no more. */
 void fake_vgpu_hold(struct fake_vgpu *fake, int pid, int group, bool open);
-
-int fake_vgpu_edit(struct fake_vgpu *fake, struct facet_edit **ret);
+/* Begins to change it; what was left half done is undone. */
+struct facet_change *fake_vgpu_change(struct fake_vgpu *fake);
 
 #endif

@@ -48,8 +48,9 @@ static int parse_step(const json_t *line, struct facet_journal_step *ret)
 	if (r < 0)
 		return r;
 	ret->file = json_is_true(json_object_get(line, "file"));
-	if (!ret->path || !sound_path(ret->path) || !sound_path(ret->undo_path) ||
-	    !sound_path(ret->guard_path) || (ret->guard_path && !ret->guard_text) ||
+	if ((!ret->path && (!ret->undo_path || ret->file)) || !sound_path(ret->path) ||
+	    !sound_path(ret->undo_path) || !sound_path(ret->guard_path) ||
+	    (ret->guard_path && !ret->guard_text) ||
 	    (ret->undo_path && !ret->undo_text && !ret->file))
 		return -EINVAL;
 	return 0;
@@ -123,7 +124,7 @@ char *facet_journal_format_begin(const char *what, const char *boot)
 char *facet_journal_format_step(const struct facet_journal_step *step)
 {
 	facet_auto(json_decref) json_t *line =
-		json_pack("{ss ss* ss* ss* ss* ss* sb}", "path", step->path, "text", step->text,
+		json_pack("{ss* ss* ss* ss* ss* ss* sb}", "path", step->path, "text", step->text,
 			  "undo-path", step->undo_path, "undo-text", step->undo_text, "guard-path",
 			  step->guard_path, "guard-text", step->guard_text, "file", step->file);
 

@@ -3,7 +3,7 @@
 #ifndef FACET_HOST_MDEV_H
 #define FACET_HOST_MDEV_H
 
-#include "host/edit.h"
+#include "host/change.h"
 #include "host/inventory.h"
 
 /*
@@ -106,11 +106,7 @@ bool facet_mdev_parse_nvidia(const char *text, struct facet_mdev_nvidia *ret);
 
 /* --- changes --- */
 
-/*
- * A device that is being made has a note in the state directory until all of its attributes are
- * written, so that one that was left half made by a program that died is removed by the next. Each
- * of these looks for such notes first.
- */
+/* Each begins a change and ends it: whole, or not there, also when this program is killed. */
 
 /**
  * facet_mdev_start() - make a device.
@@ -122,7 +118,7 @@ bool facet_mdev_parse_nvidia(const char *text, struct facet_mdev_nvidia *ret);
  * Return: 0; -ENOENT: no such parent or type; -EEXIST: the UUID runs already; -ENOSPC: none of the
  * type is left; or what the kernel or the driver said, after a sentence in @err.
  */
-int facet_mdev_start(struct facet_edit *edit, const struct facet_mdev_spec *spec, bool define,
+int facet_mdev_start(struct facet_change *change, const struct facet_mdev_spec *spec, bool define,
 		     struct facet_error *err);
 /**
  * facet_mdev_stop() - remove a device that runs; its definition stays.
@@ -131,25 +127,25 @@ int facet_mdev_start(struct facet_edit *edit, const struct facet_mdev_spec *spec
  *
  * Return: 0; -ENOENT: it does not run; -ESTALE: it runs under another parent or type; -EBUSY.
  */
-int facet_mdev_stop(struct facet_edit *edit, const char *uuid, const char *parent, const char *type,
-		    bool forced, struct facet_error *err);
+int facet_mdev_stop(struct facet_change *change, const char *uuid, const char *parent,
+		    const char *type, bool forced, struct facet_error *err);
 /* Makes all that are defined so, of one parent or (NULL) of all; goes on after one that fails. */
-int facet_mdev_autostart(struct facet_edit *edit, const char *parent, unsigned int *ret_started,
+int facet_mdev_autostart(struct facet_change *change, const char *parent, unsigned int *ret_started,
 			 struct facet_error *err);
 
 /* 0; -EEXIST: there is a definition, and it is not to be replaced. Looks at no device. */
-int facet_mdev_define(struct facet_edit *edit, const struct facet_mdev_spec *spec, bool replace,
+int facet_mdev_define(struct facet_change *change, const struct facet_mdev_spec *spec, bool replace,
 		      struct facet_error *err);
 /* 0 or -ENOENT. */
-int facet_mdev_undefine(struct facet_edit *edit, const char *parent, const char *uuid,
+int facet_mdev_undefine(struct facet_change *change, const char *parent, const char *uuid,
 			struct facet_error *err);
-/* The definition of a UUID, whose parent has to be told (or NULL) if it has several: -ENOTUNIQ. */
+/*
+ * The definition of a UUID, whose parent has to be told (or NULL) if it has several: -ENOTUNIQ. One
+ * that is broken gives -EINVAL, with its parent in @ret.
+ */
 int facet_mdev_find_definition(struct facet_tree *tree, const char *uuid, const char *parent,
 			       struct facet_mdev_spec *ret, struct facet_error *err);
 /* The one that runs: 0 or -ENOENT. Nothing in @ret is to be released. */
 int facet_mdev_find_active(struct facet_tree *tree, const char *uuid, struct facet_mdev *ret);
-
-/* Removes what was left half made. A note that does not fit what is there is forgotten. */
-int facet_mdev_recover(struct facet_edit *edit, struct facet_error *err);
 
 #endif

@@ -88,7 +88,7 @@ int facet_parts_find_dir(struct facet_parts *parts, bool create)
 	return 0;
 }
 
-int facet_parts_open_tree(const char *root, struct facet_tree *tree, struct facet_parts **ret,
+int facet_parts_open_tree(struct facet_tree *tree, struct facet_parts **ret,
 			  struct facet_error *err)
 {
 	struct facet_parts *parts = calloc(1, sizeof(*parts));
@@ -99,11 +99,6 @@ int facet_parts_open_tree(const char *root, struct facet_tree *tree, struct face
 	parts->tree = tree;
 	parts->borrowed = true;
 	parts->dir_fd = parts->lock_fd = -1;
-	parts->edit.root = parts->root;
-	if (snprintf(parts->root, sizeof(parts->root), "%s", root) >= (int)sizeof(parts->root)) {
-		facet_parts_close(parts);
-		return facet_error_set(err, -ENAMETOOLONG, "%.40s...: the path is too long", root);
-	}
 	r = facet_parts_find_dir(parts, false);
 	if (r && r != -ENOENT) {
 		facet_parts_close(parts);
@@ -122,7 +117,7 @@ int facet_parts_open(const char *root, struct facet_parts **ret, struct facet_er
 
 	if (r)
 		return r;
-	r = facet_parts_open_tree(root, tree, ret, err);
+	r = facet_parts_open_tree(tree, ret, err);
 	if (r)
 		facet_tree_close(tree);
 	else

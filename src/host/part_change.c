@@ -10,7 +10,7 @@
 #include "host/part_internal.h"
 #include "host/vendor_vf.h"
 
-FACET_DEFINE_CLEANUP(struct facet_edit, facet_edit_close)
+FACET_DEFINE_CLEANUP(struct facet_change, facet_change_close)
 
 enum { WAIT_MS = 10000 }; /* for others that change this host */
 
@@ -26,8 +26,8 @@ static int open_change(struct facet_parts *parts, struct facet_change **ret,
 
 int facet_part_bind(struct facet_parts *parts, struct facet_part *part, struct facet_error *err)
 {
+	facet_auto(facet_change_close) struct facet_change *change = NULL;
 	const struct facet_bind_options options = { 0 };
-	struct facet_change *change = NULL;
 	int r;
 
 	if (!part->bound)
@@ -35,7 +35,6 @@ int facet_part_bind(struct facet_parts *parts, struct facet_part *part, struct f
 	r = open_change(parts, &change, err);
 	if (r == 0)
 		r = facet_bind(change, part->bdf, &options, err);
-	facet_change_close(change);
 	return r;
 }
 
@@ -43,7 +42,7 @@ int facet_part_bind(struct facet_parts *parts, struct facet_part *part, struct f
 int facet_part_unbind(struct facet_parts *parts, const struct facet_part *part,
 		      struct facet_error *err)
 {
-	struct facet_change *change = NULL;
+	facet_auto(facet_change_close) struct facet_change *change = NULL;
 	int r;
 
 	if (!part->bound)
@@ -51,7 +50,6 @@ int facet_part_unbind(struct facet_parts *parts, const struct facet_part *part,
 	r = open_change(parts, &change, err);
 	if (r == 0)
 		r = facet_unbind(change, part->bdf, false, err);
-	facet_change_close(change);
 	return r == -ENODEV ? 0 : r;
 }
 
@@ -68,27 +66,27 @@ int facet_part_leave(struct facet_parts *parts, const struct facet_part *part,
 int facet_part_make_mdev(struct facet_parts *parts, struct facet_part *part,
 			 struct facet_error *err)
 {
-	facet_auto(facet_edit_close) struct facet_edit *edit = NULL;
+	facet_auto(facet_change_close) struct facet_change *change = NULL;
 	struct facet_mdev_spec spec = { 0 };
-	int r = facet_edit_open(&parts->edit, &edit, err);
+	int r = open_change(parts, &change, err);
 
 	if (r)
 		return r;
 	strcpy(spec.uuid, part->uuid);
 	strcpy(spec.parent, part->parent);
 	strcpy(spec.type, part->type);
-	return facet_mdev_start(edit, &spec, false, err);
+	return facet_mdev_start(change, &spec, false, err);
 }
 
 /* Its UUID is of this giving alone; under another parent or type it is not what we made. */
 int facet_part_remove_mdev(struct facet_parts *parts, const struct facet_part *part,
 			   struct facet_error *err)
 {
-	facet_auto(facet_edit_close) struct facet_edit *edit = NULL;
-	int r = facet_edit_open(&parts->edit, &edit, err);
+	facet_auto(facet_change_close) struct facet_change *change = NULL;
+	int r = open_change(parts, &change, err);
 
 	if (r == 0)
-		r = facet_mdev_stop(edit, part->uuid, part->parent, part->type, false, err);
+		r = facet_mdev_stop(change, part->uuid, part->parent, part->type, false, err);
 	return r == -ENOENT || r == -ESTALE ? 0 : r;
 }
 
@@ -97,23 +95,23 @@ int facet_part_remove_mdev(struct facet_parts *parts, const struct facet_part *p
 int facet_part_make_vendor(struct facet_parts *parts, struct facet_part *part,
 			   struct facet_error *err)
 {
-	facet_auto(facet_edit_close) struct facet_edit *edit = NULL;
+	facet_auto(facet_change_close) struct facet_change *change = NULL;
 	struct facet_vendor_vf vf;
-	int r = facet_edit_open(&parts->edit, &edit, err);
+	int r = open_change(parts, &change, err);
 
 	return r ? r
-		 : facet_vendor_vf_take(edit, part->gpu, (unsigned int)part->vf, part->type,
+		 : facet_vendor_vf_take(change, part->gpu, (unsigned int)part->vf, part->type,
 					part->token, &vf, err);
 }
 
 int facet_part_remove_vendor(struct facet_parts *parts, const struct facet_part *part,
 			     struct facet_error *err)
 {
-	facet_auto(facet_edit_close) struct facet_edit *edit = NULL;
-	int r = facet_edit_open(&parts->edit, &edit, err);
+	facet_auto(facet_change_close) struct facet_change *change = NULL;
+	int r = open_change(parts, &change, err);
 
 	if (r == 0)
-		r = facet_vendor_vf_release(edit, part->gpu, (unsigned int)part->vf, part->token,
+		r = facet_vendor_vf_release(change, part->gpu, (unsigned int)part->vf, part->token,
 					    false, err);
 	return r == -ENOENT || r == -ESTALE ? 0 : r;
 }

@@ -42,8 +42,7 @@ static int set_up(void **state)
 	fake_sysfs_add_device(place->fake, GPU, 0x030000, "nouveau", 11);
 	fake_sysfs_add_device(place->fake, "0000:04:00.1", 0x040300, "snd_hda_intel", 11);
 	for (int i = 0; i < CLIENTS; i++)
-		assert_int_equal(facet_parts_open_tree(place->fake->root, place->fake->tree,
-						       &place->clients[i], NULL),
+		assert_int_equal(facet_parts_open_tree(place->fake->tree, &place->clients[i], NULL),
 				 0);
 	*state = place;
 	return 0;

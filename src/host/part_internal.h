@@ -3,7 +3,6 @@
 #ifndef FACET_HOST_PART_INTERNAL_H
 #define FACET_HOST_PART_INTERNAL_H
 
-#include "host/edit.h"
 #include "host/part.h"
 
 /* Below the root. It goes with a reboot, as the parts do. */
@@ -12,10 +11,8 @@
 struct facet_parts {
 	struct facet_tree *tree;
 	bool borrowed; /* the tree is */
-	char root[FACET_TREE_PATH];
-	struct facet_edit_config edit; /* how it is written to */
-	int dir_fd;                    /* run/facet-parts; -1: not there */
-	int lock_fd;                   /* held from choosing to being ready; -1: not */
+	int dir_fd;    /* run/facet-parts; -1: not there */
+	int lock_fd;   /* held from choosing to being ready; -1: not */
 };
 
 /* What a choice is made from. */
@@ -77,8 +74,8 @@ extern const struct facet_part_ops facet_part_vfio, facet_part_sriov, facet_part
 
 /* --- part.c --- */
 
-/* The parts of a tree that is open below @root, and has to outlive them: a test's. */
-int facet_parts_open_tree(const char *root, struct facet_tree *tree, struct facet_parts **ret,
+/* The parts of a tree that is open, which has to outlive them: a test's. */
+int facet_parts_open_tree(struct facet_tree *tree, struct facet_parts **ret,
 			  struct facet_error *err);
 
 /* Where the files are: ours or root's, and nobody else's to write (-EPERM). */

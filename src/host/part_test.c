@@ -38,9 +38,7 @@ static int set_up(void **state)
 	fake_sysfs_add_sriov(place->fake, PF, 2 * VFS, "vfio-pci");
 	fake_sysfs_add_device(place->fake, GPU, 0x030000, "vfio-pci", 11);
 	fake_sysfs_add_device(place->fake, "0000:04:00.1", 0x040300, "vfio-pci", 11);
-	assert_int_equal(
-		facet_parts_open_tree(place->fake->root, place->fake->tree, &place->parts, NULL),
-		0);
+	assert_int_equal(facet_parts_open_tree(place->fake->tree, &place->parts, NULL), 0);
 	*state = place;
 	return 0;
 }

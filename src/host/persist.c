@@ -123,10 +123,7 @@ int facet_bind_persist(struct facet_change *change, const char *bdf, bool on,
 		r = on ? write_files(change, bdf, &members, err)
 		       : write_texts(change, bdf, NULL, NULL, NULL, err);
 	facet_names_fini(&members);
-	if (r == 0)
-		return facet_change_commit(change, err);
-	facet_change_rollback(change, NULL);
-	return r;
+	return facet_change_end(change, r, err);
 }
 
 bool facet_bind_persists(struct facet_tree *tree, const char *bdf)

@@ -163,7 +163,6 @@ int facet_sriov_set(struct facet_change *change, const char *bdf, unsigned int c
 		    const struct facet_sriov_options *options, struct facet_error *err)
 {
 	struct facet_tree *tree = facet_change_tree(change);
-	struct facet_error second;
 	int64_t now;
 	char what[64];
 	int r = look(tree, bdf, count, &now, err);
@@ -179,9 +178,5 @@ int facet_sriov_set(struct facet_change *change, const char *bdf, unsigned int c
 		r = set_count(change, bdf, now, 0, err);
 	if (r == 0 && count)
 		r = enable(change, bdf, count, options, err);
-	if (r == 0)
-		return facet_change_commit(change, err);
-	if (facet_change_rollback(change, &second) < 0 && err)
-		*err = second;
-	return r;
+	return facet_change_end(change, r, err);
 }

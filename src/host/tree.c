@@ -38,7 +38,7 @@ int facet_tree_openat(struct facet_tree *tree, const char *path, int flags, unsi
 	return fd < 0 ? -errno : fd;
 }
 
-int facet_tree_open_below(struct facet_tree *tree, const char *path, int flags)
+static int open_below(struct facet_tree *tree, const char *path, int flags)
 {
 	return facet_tree_openat(tree, path, flags, 0);
 }
@@ -53,7 +53,7 @@ static int probed_errno(struct facet_tree *tree, const char *path, int code)
 	if (!tree->probes || code != -ENOENT)
 		return code;
 	snprintf(name, sizeof(name), PROBES "/errno/%s", path);
-	fd = facet_tree_open_below(tree, name, O_RDONLY | O_NONBLOCK);
+	fd = open_below(tree, name, O_RDONLY | O_NONBLOCK);
 	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
 		return code;
 	known = atoi(text);
@@ -86,7 +86,7 @@ int facet_tree_open(const char *root, struct facet_tree **ret, struct facet_erro
 	}
 	tree->real = fstat(tree->root_fd, &this) == 0 && stat("/", &all) == 0 &&
 		     this.st_dev == all.st_dev && this.st_ino == all.st_ino;
-	fd = facet_tree_open_below(tree, ".", O_RDONLY | O_DIRECTORY);
+	fd = open_below(tree, ".", O_RDONLY | O_DIRECTORY);
 	tree->old = fd == -ENOSYS || fd == -EPERM;
 	if (tree->old && !tree->real) {
 		r = facet_error_set(err, fd, "%s: looking at a tree needs Linux 5.6 and openat2()",
@@ -111,7 +111,7 @@ bool facet_tree_is_real(const struct facet_tree *tree)
 /* Only regular files: a made-up tree must not make us wait at a pipe. */
 static int open_file(struct facet_tree *tree, const char *path)
 {
-	int r, fd = facet_tree_open_below(tree, path, O_RDONLY | O_NONBLOCK);
+	int r, fd = open_below(tree, path, O_RDONLY | O_NONBLOCK);
 	struct stat st;
 
 	r = fd;
@@ -172,7 +172,7 @@ int facet_tree_text(struct facet_tree *tree, char *ret, size_t size, const char 
 	char path[FACET_TREE_PATH];
 
 	ret[0] = '\0';
-	FACET_TREE_FORMAT(path, fmt, -ENAMETOOLONG);
+	FORMAT_PATH(path, fmt, -ENAMETOOLONG);
 	return read_text(tree, path, ret, size);
 }
 
@@ -183,7 +183,7 @@ int facet_tree_bytes(struct facet_tree *tree, uint8_t **ret, size_t *ret_size, c
 	size_t space = 4096;
 	ssize_t n;
 
-	FACET_TREE_FORMAT(path, fmt, -ENAMETOOLONG);
+	FORMAT_PATH(path, fmt, -ENAMETOOLONG);
 	/* Sizes that /proc and /sys tell are no help. */
 	do {
 		free(buf);
@@ -206,7 +206,7 @@ int facet_tree_number(struct facet_tree *tree, int64_t *ret, const char *fmt, ..
 	long long number;
 	int r;
 
-	FACET_TREE_FORMAT(path, fmt, -ENAMETOOLONG);
+	FORMAT_PATH(path, fmt, -ENAMETOOLONG);
 	r = read_text(tree, path, text, sizeof(text));
 	if (r < 0)
 		return r;
@@ -221,7 +221,7 @@ int facet_tree_number(struct facet_tree *tree, int64_t *ret, const char *fmt, ..
 /* Where the link at @path leads, in @ret[FACET_TREE_PATH]. */
 static int read_target(struct facet_tree *tree, const char *path, char *ret)
 {
-	facet_autoclose int fd = facet_tree_open_below(tree, path, O_PATH | O_NOFOLLOW);
+	facet_autoclose int fd = open_below(tree, path, O_PATH | O_NOFOLLOW);
 	ssize_t n;
 
 	if (fd < 0)
@@ -240,7 +240,7 @@ int facet_tree_link(struct facet_tree *tree, char *ret, size_t size, const char 
 	int r;
 
 	ret[0] = '\0';
-	FACET_TREE_FORMAT(path, fmt, -ENAMETOOLONG);
+	FORMAT_PATH(path, fmt, -ENAMETOOLONG);
 	r = read_target(tree, path, target);
 	if (r < 0)
 		return r;
@@ -260,7 +260,7 @@ int facet_tree_target(struct facet_tree *tree, char *ret, size_t size, const cha
 	int r;
 
 	ret[0] = '\0';
-	FACET_TREE_FORMAT(path, fmt, -ENAMETOOLONG);
+	FORMAT_PATH(path, fmt, -ENAMETOOLONG);
 	r = read_target(tree, path, target);
 	if (r == 0 && strlen(target) >= size)
 		r = -ENAMETOOLONG;
@@ -326,8 +326,8 @@ int facet_tree_list(struct facet_tree *tree, struct facet_names *ret, const char
 	int fd, r;
 
 	*ret = (struct facet_names){ 0 };
-	FACET_TREE_FORMAT(path, fmt, -ENAMETOOLONG);
-	fd = facet_tree_open_below(tree, path, O_RDONLY | O_DIRECTORY);
+	FORMAT_PATH(path, fmt, -ENAMETOOLONG);
+	fd = open_below(tree, path, O_RDONLY | O_DIRECTORY);
 	if (fd < 0)
 		return fd;
 	dir = fdopendir(fd);
@@ -360,8 +360,8 @@ bool facet_tree_exists(struct facet_tree *tree, const char *fmt, ...)
 	facet_autoclose int fd = -1;
 	struct stat st;
 
-	FACET_TREE_FORMAT(path, fmt, false);
-	fd = facet_tree_open_below(tree, path, O_PATH);
+	FORMAT_PATH(path, fmt, false);
+	fd = open_below(tree, path, O_PATH);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return false;
 	facet_tree_remember(tree, S_ISDIR(st.st_mode) ? FACET_RECORD_DIRECTORY : FACET_RECORD_ENTRY,
@@ -375,8 +375,8 @@ int facet_tree_inode(struct facet_tree *tree, uint64_t *ret, const char *fmt, ..
 	facet_autoclose int fd = -1;
 	struct stat st;
 
-	FACET_TREE_FORMAT(path, fmt, -ENAMETOOLONG);
-	fd = facet_tree_open_below(tree, path, O_PATH);
+	FORMAT_PATH(path, fmt, -ENAMETOOLONG);
+	fd = facet_tree_openat(tree, path, O_PATH, 0);
 	if (fd < 0)
 		return fd;
 	if (fstat(fd, &st) < 0)
@@ -387,7 +387,7 @@ int facet_tree_inode(struct facet_tree *tree, uint64_t *ret, const char *fmt, ..
 
 static int ask_access(struct facet_tree *tree, const char *name, char *ret, size_t size)
 {
-	facet_autoclose int fd = facet_tree_open_below(tree, name + strlen("access/"), O_PATH);
+	facet_autoclose int fd = open_below(tree, name + strlen("access/"), O_PATH);
 	int code = fd < 0 ? -fd : 0;
 
 	/* By its descriptor, so that no link is followed again; libc's has no AT_EMPTY_PATH. */
@@ -401,7 +401,7 @@ int facet_tree_access(struct facet_tree *tree, const char *fmt, ...)
 	char path[FACET_TREE_PATH], name[FACET_TREE_PATH + 16], text[16];
 	int r;
 
-	FACET_TREE_FORMAT(path, fmt, -ENAMETOOLONG);
+	FORMAT_PATH(path, fmt, -ENAMETOOLONG);
 	snprintf(name, sizeof(name), "access/%s", path);
 	r = facet_tree_probe(tree, text, sizeof(text), name, ask_access);
 	return r < 0 ? r : -abs(atoi(text));

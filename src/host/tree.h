@@ -91,7 +91,8 @@ int facet_tree_write(struct facet_tree *tree, const char *text, const char *path
 	__attribute__((format(printf, 3, 4)));
 /**
  * facet_tree_replace() - a file of ours has this content now, on disk and after a crash.
- * @content: NULL: the file is not there any more, which may have been so
+ * @content: NULL: the file is not there any more, which may have been so; one that begins with
+ *           "#!" may be run
  *
  * Missing directories are made. Return: 0 or negative errno; then it is as it was.
  */

@@ -11,19 +11,6 @@
 /* Where answers of a host that is not this one stand. */
 #define PROBES "facet-probe"
 
-/* The path of a printf format in ret[FACET_TREE_PATH]; if it is too long the caller returns. */
-#define FACET_TREE_FORMAT(ret, fmt, failure)                          \
-	do {                                                          \
-		va_list _args;                                        \
-		int _n;                                               \
-                                                                      \
-		va_start(_args, fmt);                                 \
-		_n = vsnprintf((ret), FACET_TREE_PATH, (fmt), _args); \
-		va_end(_args);                                        \
-		if (_n < 0 || _n >= FACET_TREE_PATH)                  \
-			return (failure);                             \
-	} while (0)
-
 struct facet_tree {
 	int root_fd;
 	bool real;
@@ -40,11 +27,21 @@ struct facet_tree {
 /* openat2() below the root, or negative errno. */
 int facet_tree_openat(struct facet_tree *tree, const char *path, int flags, unsigned int mode);
 
+/* The path of a printf format in ret[FACET_TREE_PATH]; if it is too long the caller returns. */
+#define FORMAT_PATH(ret, fmt, failure)                                \
+	do {                                                          \
+		va_list _args;                                        \
+		int _n;                                               \
+                                                                      \
+		va_start(_args, fmt);                                 \
+		_n = vsnprintf((ret), FACET_TREE_PATH, (fmt), _args); \
+		va_end(_args);                                        \
+		if (_n < 0 || _n >= FACET_TREE_PATH)                  \
+			return (failure);                             \
+	} while (0)
+
 /* Copies what it is given; nothing, unless the tree is recorded. */
 void facet_tree_remember(struct facet_tree *tree, enum facet_record_kind kind, const char *path,
 			 const char *content, size_t size);
-
-/* No link on the way leads out. A descriptor, or negative errno. */
-int facet_tree_open_below(struct facet_tree *tree, const char *path, int flags);
 
 #endif

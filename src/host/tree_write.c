@@ -35,7 +35,7 @@ int facet_tree_write(struct facet_tree *tree, const char *text, const char *fmt,
 	char path[FACET_TREE_PATH];
 	facet_autoclose int fd = -1;
 
-	FACET_TREE_FORMAT(path, fmt, -ENAMETOOLONG);
+	FORMAT_PATH(path, fmt, -ENAMETOOLONG);
 	if (tree->react && !tree->real)
 		return tree->react(tree->kernel, path, text);
 	fd = facet_tree_openat(tree, path, O_WRONLY | O_TRUNC | O_NONBLOCK, 0);
@@ -93,7 +93,8 @@ static int write_beside(int dir, const char *temporary, const char *content)
 
 	/* Left by somebody who died at this point. */
 	unlinkat(dir, temporary, 0);
-	fd = openat(dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
+	fd = openat(dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+		    strncmp(content, "#!", 2) == 0 ? 0755 : 0644);
 	return fd < 0 ? -errno : write_all(fd, content);
 }
 
@@ -104,7 +105,7 @@ int facet_tree_replace(struct facet_tree *tree, const char *content, const char 
 	const char *name;
 	int r = 0;
 
-	FACET_TREE_FORMAT(path, fmt, -ENAMETOOLONG);
+	FORMAT_PATH(path, fmt, -ENAMETOOLONG);
 	name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
 	dir = open_parent(tree, path);
 	if (dir < 0)

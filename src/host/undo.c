@@ -41,6 +41,15 @@ static bool as_it_was_left(struct facet_tree *tree, const struct facet_journal_s
 	return strcmp(now, step->guard_text) == 0;
 }
 
+/* The device that a step was about is not there any more, as a VF whose PF has none now. */
+static bool is_gone(struct facet_tree *tree, const struct facet_journal_step *step)
+{
+	const char *path = step->guard_path ? step->guard_path : step->undo_path;
+	const char *slash = strrchr(path, '/');
+
+	return slash && !facet_tree_exists(tree, "%.*s", (int)(slash - path), path);
+}
+
 static int undo_step(struct facet_tree *tree, const struct facet_journal_step *step)
 {
 	int r;
@@ -50,8 +59,7 @@ static int undo_step(struct facet_tree *tree, const struct facet_journal_step *s
 	if (step->file)
 		return facet_tree_replace(tree, step->undo_text, "%s", step->undo_path);
 	r = facet_tree_write(tree, step->undo_text, "%s", step->undo_path);
-	/* The device, or its driver, is gone; and with it what was to be undone. */
-	return r == -ENOENT || r == -ENODEV ? 0 : r;
+	return r < 0 && is_gone(tree, step) ? 0 : r;
 }
 
 int facet_journal_undo(struct facet_tree *tree, const struct facet_journal *journal,
@@ -61,6 +69,8 @@ int facet_journal_undo(struct facet_tree *tree, const struct facet_journal *jour
 	bool rebooted;
 	int r, ret = 0;
 
+	if (!journal->what) /* who began it died before it said what */
+		return 0;
 	facet_journal_boot(tree, boot, sizeof(boot));
 	rebooted = strcmp(boot, journal->boot) != 0;
 	for (unsigned int i = journal->count; i-- > 0;) {

@@ -3,7 +3,7 @@
 #ifndef FACET_HOST_VENDOR_VF_H
 #define FACET_HOST_VENDOR_VF_H
 
-#include "host/edit.h"
+#include "host/change.h"
 #include "host/inventory.h"
 
 /*
@@ -81,7 +81,7 @@ int facet_vendor_vf_list(struct facet_tree *tree, const char *pf, struct facet_v
  * Return: 0; -ENOENT as above; -EINVAL for a type that cannot be made there now; -EBUSY when it is
  * not free, or a process has it open.
  */
-int facet_vendor_vf_take(struct facet_edit *edit, const char *pf, unsigned int index,
+int facet_vendor_vf_take(struct facet_change *change, const char *pf, unsigned int index,
 			 const char *type, const char *token, struct facet_vendor_vf *ret,
 			 struct facet_error *err);
 
@@ -93,7 +93,7 @@ int facet_vendor_vf_take(struct facet_edit *edit, const char *pf, unsigned int i
  * token; -ESTALE: the claim does not fit what is there: it was forgotten, and the vGPU not touched;
  * -EBUSY: in use; -EIO: something could not be read.
  */
-int facet_vendor_vf_release(struct facet_edit *edit, const char *pf, unsigned int index,
+int facet_vendor_vf_release(struct facet_change *change, const char *pf, unsigned int index,
 			    const char *token, bool forced, struct facet_error *err);
 
 /**
@@ -102,7 +102,7 @@ int facet_vendor_vf_release(struct facet_edit *edit, const char *pf, unsigned in
  *
  * Writes to no device. A claim that cannot be read stays, for a person to look at.
  */
-int facet_vendor_vf_reconcile(struct facet_edit *edit, unsigned int *ret_forgotten,
+int facet_vendor_vf_reconcile(struct facet_change *change, unsigned int *ret_forgotten,
 			      struct facet_error *err);
 
 /* --- the parser of claims, also for its fuzz target --- */

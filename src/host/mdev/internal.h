@@ -7,20 +7,14 @@
 
 #define MDEV_DEVICES     "sys/bus/mdev/devices"
 #define MDEV_PARENTS     "sys/class/mdev_bus"
-#define MDEV_NOTES       FACET_EDIT_STATE "/mdev"
 #define MDEV_DEFINITIONS "etc/mdevctl.d"
 #define MDEV_SCRIPTS     "scripts.d" /* mdevctl's, beside the directories of parents */
 
 /* The definition of one; what was in @ret is released first. -ENOENT: there is none. */
 int facet_mdev_read_definition(struct facet_tree *tree, const char *parent, const char *uuid,
 			       struct facet_mdev_spec *ret, struct facet_error *err);
-/* Removes one that runs, whoever has it: 0 or negative errno. */
-int facet_mdev_take_away(struct facet_edit *edit, const char *uuid);
-
-/* --- note.c --- */
-
-/* That a device is being made, until facet_mdev_note_end(). */
-int facet_mdev_note_begin(struct facet_edit *edit, const struct facet_mdev_spec *spec, bool define);
-int facet_mdev_note_end(struct facet_edit *edit, const char *uuid);
+/* A step of a change that was begun. */
+int facet_mdev_write_definition(struct facet_change *change, const struct facet_mdev_spec *spec,
+				bool replace, struct facet_error *err);
 
 #endif

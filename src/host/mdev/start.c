@@ -9,10 +9,6 @@
 #include "host/holders.h"
 #include "host/mdev/internal.h"
 
-enum {
-	TRIES = 8, /* of a write that a signal came between */
-};
-
 #define TYPE MDEV_PARENTS "/%s/mdev_supported_types/%s"
 
 /* --- what has to be so --- */
@@ -74,138 +70,118 @@ static bool is_there(struct facet_tree *tree, const struct facet_mdev_spec *spec
 	       strcmp(active.spec.type, spec->type) == 0;
 }
 
-static int explain(int r, const struct facet_mdev_spec *spec, struct facet_error *err)
-{
-	const char *why = r == -EEXIST   ? "the UUID exists already"
-			  : r == -EUSERS ? "none of the type is left"
-			  : r == -EACCES ? "making devices takes root"
-					 : strerror(-r);
-
-	return facet_error_set(err, r == -EUSERS ? -ENOSPC : r,
-			       "/" TYPE "/create: %s was not made: %s", spec->parent, spec->type,
-			       spec->uuid, why);
-}
-
-/* Only an interrupted or short write says nothing: then what is there does. */
-static int create(struct facet_edit *edit, const struct facet_mdev_spec *spec,
+/* Its undoing: the device is removed, if it is still there and of that type. */
+static int create(struct facet_change *change, const struct facet_mdev_spec *spec,
 		  struct facet_error *err)
 {
-	int r = -EINTR;
-
-	for (unsigned int i = 0; i < TRIES && r == -EINTR; i++) {
-		r = facet_edit_write(edit, spec->uuid, TYPE "/create", spec->parent, spec->type);
-		if (r == -EINTR || r > 0)
-			r = is_there(facet_edit_tree(edit), spec) ? 0 : r > 0 ? -EIO : r;
-	}
-	if (r == 0 && !facet_edit_is_dry(edit) && !is_there(facet_edit_tree(edit), spec))
-		r = -ENODEV; /* taken, and not done */
-	return r < 0 ? explain(r, spec, err) : 0;
-}
-
-static int write_attribute(struct facet_edit *edit, const struct facet_mdev_spec *spec,
-			   const struct facet_mdev_attribute *attribute, struct facet_error *err)
-{
-	int r = -EINTR;
-
-	for (unsigned int i = 0; i < TRIES && r == -EINTR; i++)
-		r = facet_edit_write(edit, attribute->value, MDEV_DEVICES "/%s/%s", spec->uuid,
-				     attribute->name);
-	if (r < 0)
-		return facet_error_set(
-			err, r, "%s: attribute %.100s: %s", spec->uuid, attribute->name,
-			r == -ENOENT ? "the device has none of that name" : strerror(-r));
-	return 0;
-}
-
-/* 1 is the whole protocol; the device is gone when the write comes back. */
-int facet_mdev_take_away(struct facet_edit *edit, const char *uuid)
-{
-	struct facet_tree *tree = facet_edit_tree(edit);
-	struct facet_mdev active;
-	int r = -EINTR;
-
-	for (unsigned int i = 0; i < TRIES && r == -EINTR; i++) {
-		r = facet_edit_write(edit, "1", MDEV_DEVICES "/%s/remove", uuid);
-		/* Somebody else may have been quicker. */
-		if (r < 0 && facet_mdev_find_active(tree, uuid, &active) < 0)
-			r = 0;
-	}
-	if (r >= 0 && !facet_edit_is_dry(edit) && facet_mdev_find_active(tree, uuid, &active) == 0)
-		return -EBUSY;
-	return r < 0 ? r : 0;
-}
-
-static int finish(struct facet_edit *edit, const struct facet_mdev_spec *spec, bool define,
-		  struct facet_error *err)
-{
+	char path[FACET_TREE_PATH], remove[FACET_TREE_PATH], type[FACET_TREE_PATH];
+	const struct facet_change_step step = {
+		.path = path,
+		.text = spec->uuid,
+		.undo_path = remove,
+		.undo_text = "1",
+		.guard_path = type,
+		.guard_text = spec->type,
+	};
 	int r;
 
-	for (unsigned int i = 0; i < spec->count; i++) {
-		r = write_attribute(edit, spec, &spec->attributes[i], err);
-		if (r < 0)
-			return r;
-	}
-	return define ? facet_mdev_define(edit, spec, false, err) : 0;
+	snprintf(path, sizeof(path), TYPE "/create", spec->parent, spec->type);
+	snprintf(remove, sizeof(remove), MDEV_DEVICES "/%s/remove", spec->uuid);
+	snprintf(type, sizeof(type), MDEV_DEVICES "/%s/mdev_type", spec->uuid);
+	r = facet_change_do(change, &step, err);
+	/* Another made it since we looked: nothing of it is ours to undo. */
+	if (r == -EEXIST && facet_change_commit(change, err) < 0)
+		return -EUCLEAN;
+	if (r == -EUSERS)
+		r = facet_error_set(err, -ENOSPC, "%s: %s has none left", spec->type, spec->parent);
+	if (r == 0 && !facet_change_is_dry(change) && !is_there(facet_change_tree(change), spec))
+		r = facet_error_set(err, -ENODEV, "/%s: took %s, and made nothing", path,
+				    spec->uuid);
+	return r;
 }
 
-static int make(struct facet_edit *edit, const struct facet_mdev_spec *spec, bool define,
-		struct facet_error *err)
+static int write_attributes(struct facet_change *change, const struct facet_mdev_spec *spec,
+			    struct facet_error *err)
 {
-	int undone, r = facet_mdev_note_begin(edit, spec, define);
+	char path[FACET_TREE_PATH];
+	int r = 0;
 
-	if (r < 0)
-		return facet_error_set(err, r, "/" MDEV_NOTES "/%s: %s", spec->uuid, strerror(-r));
-	r = create(edit, spec, err);
-	if (r == 0) {
-		r = finish(edit, spec, define, err);
-		undone = r < 0 ? facet_mdev_take_away(edit, spec->uuid) : 0;
-		/* Then the note stays, for the next of us to try again. */
-		if (undone < 0)
-			return facet_error_set(err, r,
-					       "%s: half made, and not to be removed: %s: see "
-					       "dmesg",
-					       spec->uuid, strerror(-undone));
-	}
-	/* With the device as it was wanted a note that stays would have it removed. */
-	undone = facet_mdev_note_end(edit, spec->uuid);
-	if (r == 0 && undone < 0) {
-		if (define)
-			facet_mdev_undefine(edit, spec->parent, spec->uuid, NULL);
-		facet_mdev_take_away(edit, spec->uuid);
-		r = facet_error_set(err, undone, "/" MDEV_NOTES "/%s: %s", spec->uuid,
-				    strerror(-undone));
+	for (unsigned int i = 0; r == 0 && i < spec->count; i++) {
+		snprintf(path, sizeof(path), MDEV_DEVICES "/%s/%s", spec->uuid,
+			 spec->attributes[i].name);
+		if (!facet_change_is_dry(change) &&
+		    !facet_tree_exists(facet_change_tree(change), "%s", path))
+			return facet_error_set(err, -ENOENT, "%s: has no attribute %s", spec->uuid,
+					       spec->attributes[i].name);
+		r = facet_change_do(change,
+				    &(struct facet_change_step){
+					    .path = path, .text = spec->attributes[i].value },
+				    err);
 	}
 	return r;
 }
 
-int facet_mdev_start(struct facet_edit *edit, const struct facet_mdev_spec *spec, bool define,
+int facet_mdev_start(struct facet_change *change, const struct facet_mdev_spec *spec, bool define,
 		     struct facet_error *err)
 {
-	struct facet_tree *tree = facet_edit_tree(edit);
+	struct facet_tree *tree = facet_change_tree(change);
+	char what[FACET_TREE_NAME];
 	int r = check_spec(spec, err);
 
-	r = r ? r : facet_mdev_recover(edit, err);
 	r = r ? r : check_absent(tree, spec, err);
 	r = r ? r : check_type(tree, spec, err);
 	if (r == 0 && define &&
 	    facet_tree_exists(tree, MDEV_DEFINITIONS "/%s/%s", spec->parent, spec->uuid))
 		r = facet_error_set(err, -EEXIST, "%s: is defined on %s already", spec->uuid,
 				    spec->parent);
-	return r ? r : make(edit, spec, define, err);
+	if (r < 0)
+		return r;
+	snprintf(what, sizeof(what), "mdev start %s", spec->uuid);
+	r = facet_change_begin(change, what, err);
+	r = r ? r : create(change, spec, err);
+	r = r ? r : write_attributes(change, spec, err);
+	if (r == 0 && define)
+		r = facet_mdev_write_definition(change, spec, false, err);
+	return facet_change_end(change, r, err);
 }
 
 /* --- removing one --- */
 
-int facet_mdev_stop(struct facet_edit *edit, const char *uuid, const char *parent, const char *type,
-		    bool forced, struct facet_error *err)
+/* 1 is the whole protocol; the device is gone when the write comes back. Nothing undoes it. */
+static int take_away(struct facet_change *change, const char *uuid, struct facet_error *err)
 {
-	struct facet_tree *tree = facet_edit_tree(edit);
+	char path[FACET_TREE_PATH], what[FACET_TREE_NAME];
+	struct facet_mdev active;
+	int r;
+
+	snprintf(path, sizeof(path), MDEV_DEVICES "/%s/remove", uuid);
+	snprintf(what, sizeof(what), "mdev stop %s", uuid);
+	r = facet_change_begin(change, what, err);
+	if (r == 0)
+		r = facet_change_do(change,
+				    &(struct facet_change_step){ .path = path, .text = "1" }, err);
+	if (!facet_change_is_dry(change)) {
+		/* Somebody else may have been quicker. */
+		if (facet_mdev_find_active(facet_change_tree(change), uuid, &active) < 0)
+			r = 0;
+		else if (r == 0)
+			r = facet_error_set(err, -EBUSY,
+					    "/%s: took 1, and %s is still there: see "
+					    "dmesg",
+					    path, uuid);
+	}
+	facet_change_end(change, r, NULL);
+	return r;
+}
+
+int facet_mdev_stop(struct facet_change *change, const char *uuid, const char *parent,
+		    const char *type, bool forced, struct facet_error *err)
+{
+	struct facet_tree *tree = facet_change_tree(change);
 	struct facet_mdev active;
 	char path[FACET_TREE_PATH];
-	int r = facet_mdev_recover(edit, err);
+	int r;
 
-	if (r < 0)
-		return r;
 	if (facet_mdev_find_active(tree, uuid, &active) < 0)
 		return facet_error_set(err, -ENOENT, "%.40s: does not run", uuid);
 	if ((parent && strcmp(parent, active.spec.parent) != 0) ||
@@ -217,19 +193,15 @@ int facet_mdev_stop(struct facet_edit *edit, const char *uuid, const char *paren
 	r = facet_holders_refuse(tree, path, uuid, forced, err);
 	if (r < 0)
 		return r;
-	r = facet_mdev_take_away(edit, uuid);
-	return r < 0 ? facet_error_set(err, r, "/" MDEV_DEVICES "/%s/remove: %s%s", uuid,
-				       strerror(-r),
-				       r == -EACCES ? ": removing devices takes root" : "")
-		     : 0;
+	return take_away(change, uuid, err);
 }
 
 /* --- all at once --- */
 
-int facet_mdev_autostart(struct facet_edit *edit, const char *parent, unsigned int *ret_started,
+int facet_mdev_autostart(struct facet_change *change, const char *parent, unsigned int *ret_started,
 			 struct facet_error *err)
 {
-	struct facet_tree *tree = facet_edit_tree(edit);
+	struct facet_tree *tree = facet_change_tree(change);
 	unsigned int count, started = 0;
 	struct facet_mdev *list;
 	struct facet_error why;
@@ -241,7 +213,7 @@ int facet_mdev_autostart(struct facet_edit *edit, const char *parent, unsigned i
 		if (!mdev->defined || *mdev->fault || !mdev->spec.autostart || mdev->active ||
 		    (parent && strcmp(parent, mdev->spec.parent) != 0))
 			continue;
-		r = facet_mdev_start(edit, &mdev->spec, false, &why);
+		r = facet_mdev_start(change, &mdev->spec, false, &why);
 		started += r == 0;
 		/* mdevctl may be at the same. */
 		if (r < 0 && r != -EEXIST && !failed)

@@ -8,7 +8,7 @@
 #define CURRENT   "sys/bus/pci/devices/%s/nvidia/current_vgpu_type"
 #define CREATABLE "sys/bus/pci/devices/%s/nvidia/creatable_vgpu_types"
 /* A file for each VF, by PF and index: "0000:41:00.0.3". */
-#define CLAIMS FACET_EDIT_STATE "/vendor-vf"
+#define CLAIMS "var/lib/facet/host/vendor-vf"
 #define CLAIM  CLAIMS "/%s.%u"
 
 /* A token that can be written down. */

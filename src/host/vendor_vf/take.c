@@ -12,7 +12,6 @@
 #include "host/vendor_vf/internal.h"
 
 enum {
-	TRIES = 8, /* of a write that a signal came between */
 	CREATABLE_SIZE = 16384,
 };
 
@@ -58,23 +57,34 @@ static int64_t read_current(struct facet_tree *tree, const char *vf)
 }
 
 /*
- * One number into the file, and whether it stands there then. Only where a signal came between, or
- * the driver took a part of it, does what stands there tell more than the write did.
+ * One number into the file, and whether it stands there then. The journal does not undo it: a guard
+ * by the file alone would take another's vGPU for ours, and the claim says more.
  */
-static int write_type(struct facet_edit *edit, const char *vf, uint32_t type)
+static int write_type(struct facet_change *change, const struct facet_vendor_vf *vf, uint32_t type,
+		      struct facet_error *err)
 {
-	struct facet_tree *tree = facet_edit_tree(edit);
-	char text[16];
-	int r = -EINTR;
+	char path[FACET_TREE_PATH], text[16], what[FACET_TREE_NAME];
+	int r;
 
+	snprintf(path, sizeof(path), CURRENT, vf->vf);
 	snprintf(text, sizeof(text), "%" PRIu32, type);
-	for (unsigned int i = 0; i < TRIES && r == -EINTR; i++) {
-		r = facet_edit_write(edit, text, CURRENT, vf);
-		if (r == -EINTR && read_current(tree, vf) == type)
+	snprintf(what, sizeof(what), "vendor-vf %s VF %u type %s", vf->pf, vf->index, text);
+	r = facet_change_begin(change, what, err);
+	if (r == 0)
+		r = facet_change_do(change,
+				    &(struct facet_change_step){ .path = path, .text = text }, err);
+	/* Only of what was cut short what stands there tells more than the write did. */
+	if ((r == 0 || r == -EIO || r == -EINTR) && !facet_change_is_dry(change)) {
+		if (read_current(facet_change_tree(change), vf->vf) == type)
 			r = 0;
+		else if (r == 0)
+			r = facet_error_set(err, -EIO,
+					    "/%s: took %s, and says something else: see "
+					    "dmesg",
+					    path, text);
 	}
-	if (r >= 0 && !facet_edit_is_dry(edit))
-		return read_current(tree, vf) == type ? 0 : -EIO;
+	/* There is nothing to undo: a journal that cannot be ended changes nothing about it. */
+	facet_change_end(change, r, NULL);
 	return r;
 }
 
@@ -95,25 +105,30 @@ static int check_free(struct facet_tree *tree, const struct facet_vendor_vf *vf,
 	return facet_holders_refuse(tree, path, vf->vf, false, err);
 }
 
-static int put_claim(struct facet_edit *edit, const struct facet_vendor_vf_claim *claim,
+/* Not by the journal either: it has to outlive what is done about it. */
+static int put_claim(struct facet_change *change, const struct facet_vendor_vf_claim *claim,
 		     struct facet_error *err)
 {
 	facet_autofree char *text = facet_vendor_vf_claim_format(claim);
-	int r;
+	int r = 0;
 
 	if (!text)
 		return out_of_memory(err);
-	r = facet_edit_put(edit, text, CLAIM, claim->pf, claim->index);
+	if (!facet_change_is_dry(change))
+		r = facet_tree_replace(facet_change_tree(change), text, CLAIM, claim->pf,
+				       claim->index);
 	return r < 0 ? facet_error_set(err, r, "/" CLAIM ": %s", claim->pf, claim->index,
 				       strerror(-r))
 		     : 0;
 }
 
-static int drop_claim(struct facet_edit *edit, const struct facet_vendor_vf *vf,
+static int drop_claim(struct facet_change *change, const struct facet_vendor_vf *vf,
 		      struct facet_error *err)
 {
-	int r = facet_edit_remove(edit, CLAIM, vf->pf, vf->index);
+	int r = 0;
 
+	if (!facet_change_is_dry(change))
+		r = facet_tree_replace(facet_change_tree(change), NULL, CLAIM, vf->pf, vf->index);
 	return r < 0 ? facet_error_set(err, r, "/" CLAIM ": %s", vf->pf, vf->index, strerror(-r))
 		     : 0;
 }
@@ -122,23 +137,19 @@ static int drop_claim(struct facet_edit *edit, const struct facet_vendor_vf *vf,
  * What the driver refused is not ours, even if the same number stands there now: another wrote it.
  * Otherwise the claim stays unless it is certain that nothing of ours stands there.
  */
-static int give_up(struct facet_edit *edit, const struct facet_vendor_vf *vf, uint32_t type, int r,
-		   struct facet_error *err)
+static void give_up(struct facet_change *change, const struct facet_vendor_vf *vf, int r)
 {
-	int64_t current = read_current(facet_edit_tree(edit), vf->vf);
+	int64_t current = read_current(facet_change_tree(change), vf->vf);
 
-	if ((r != -EINTR && r != -EIO) || (current >= 0 && current != type))
-		drop_claim(edit, vf, NULL);
-	return facet_error_set(err, r, "/" CURRENT ": %" PRIu32 " was not taken: %s%s", vf->vf,
-			       type, strerror(-r),
-			       r == -EACCES ? ": making vGPUs takes root" : ": see dmesg");
+	if ((r != -EINTR && r != -EIO) || (current >= 0 && current != vf->claim.type))
+		drop_claim(change, vf, NULL);
 }
 
-int facet_vendor_vf_take(struct facet_edit *edit, const char *pf, unsigned int index,
+int facet_vendor_vf_take(struct facet_change *change, const char *pf, unsigned int index,
 			 const char *type, const char *token, struct facet_vendor_vf *ret,
 			 struct facet_error *err)
 {
-	struct facet_tree *tree = facet_edit_tree(edit);
+	struct facet_tree *tree = facet_change_tree(change);
 	struct facet_vendor_vf vf;
 	uint32_t id;
 	int r = facet_vendor_vf_look(tree, pf, index, &vf, err);
@@ -159,12 +170,14 @@ int facet_vendor_vf_take(struct facet_edit *edit, const char *pf, unsigned int i
 	if (!*vf.claim.boot)
 		return facet_error_set(err, -EIO,
 				       "/proc/sys/kernel/random/boot_id: cannot be read");
-	r = put_claim(edit, &vf.claim, err);
+	r = put_claim(change, &vf.claim, err);
 	if (r < 0)
 		return r;
-	r = write_type(edit, vf.vf, id);
-	if (r < 0)
-		return give_up(edit, &vf, id, r, err);
+	r = write_type(change, &vf, id, err);
+	if (r < 0) {
+		give_up(change, &vf, r);
+		return r;
+	}
 	vf.current = id;
 	vf.claimed = true;
 	vf.state = FACET_VENDOR_VF_CLAIMED;
@@ -174,10 +187,10 @@ int facet_vendor_vf_take(struct facet_edit *edit, const char *pf, unsigned int i
 
 /* --- releasing --- */
 
-static int forget(struct facet_edit *edit, const struct facet_vendor_vf *vf,
+static int forget(struct facet_change *change, const struct facet_vendor_vf *vf,
 		  struct facet_error *err)
 {
-	int r = drop_claim(edit, vf, err);
+	int r = drop_claim(change, vf, err);
 
 	return r < 0 ? r
 		     : facet_error_set(err, -ESTALE,
@@ -186,10 +199,10 @@ static int forget(struct facet_edit *edit, const struct facet_vendor_vf *vf,
 				       vf->pf, vf->index, vf->why);
 }
 
-static int clear(struct facet_edit *edit, const struct facet_vendor_vf *vf, bool forced,
+static int clear(struct facet_change *change, const struct facet_vendor_vf *vf, bool forced,
 		 struct facet_error *err)
 {
-	struct facet_tree *tree = facet_edit_tree(edit);
+	struct facet_tree *tree = facet_change_tree(change);
 	struct facet_vendor_vf now;
 	char path[FACET_TREE_PATH];
 	int r;
@@ -205,18 +218,15 @@ static int clear(struct facet_edit *edit, const struct facet_vendor_vf *vf, bool
 	if (now.state != FACET_VENDOR_VF_CLAIMED || now.instance != vf->instance)
 		return facet_error_set(err, -EAGAIN, "%s: VF %u changed meanwhile: look again",
 				       vf->pf, vf->index);
-	r = write_type(edit, vf->vf, 0);
-	if (r < 0)
-		return facet_error_set(err, r, "/" CURRENT ": 0 was not taken: %s: see dmesg",
-				       vf->vf, strerror(-r));
-	return drop_claim(edit, vf, err);
+	r = write_type(change, vf, 0, err);
+	return r < 0 ? r : drop_claim(change, vf, err);
 }
 
-int facet_vendor_vf_release(struct facet_edit *edit, const char *pf, unsigned int index,
+int facet_vendor_vf_release(struct facet_change *change, const char *pf, unsigned int index,
 			    const char *token, bool forced, struct facet_error *err)
 {
 	struct facet_vendor_vf vf;
-	int r = facet_vendor_vf_look(facet_edit_tree(edit), pf, index, &vf, err);
+	int r = facet_vendor_vf_look(facet_change_tree(change), pf, index, &vf, err);
 
 	if (r < 0)
 		return r;
@@ -228,15 +238,15 @@ int facet_vendor_vf_release(struct facet_edit *edit, const char *pf, unsigned in
 				       index);
 	switch (vf.state) {
 	case FACET_VENDOR_VF_LOST:
-		return drop_claim(edit, &vf, err);
+		return drop_claim(change, &vf, err);
 	case FACET_VENDOR_VF_CLAIMED:
-		return clear(edit, &vf, forced, err);
+		return clear(change, &vf, forced, err);
 	case FACET_VENDOR_VF_FREE:
 	case FACET_VENDOR_VF_FOREIGN:
 	case FACET_VENDOR_VF_UNKNOWN:
 		break;
 	}
-	return forget(edit, &vf, err);
+	return forget(change, &vf, err);
 }
 
 /* --- claims without what they are about --- */
@@ -266,10 +276,10 @@ static bool is_over(struct facet_tree *tree, const char *pf, unsigned int index)
 	return !facet_tree_exists(tree, PCI "/virtfn%u", pf, index);
 }
 
-int facet_vendor_vf_reconcile(struct facet_edit *edit, unsigned int *ret_forgotten,
+int facet_vendor_vf_reconcile(struct facet_change *change, unsigned int *ret_forgotten,
 			      struct facet_error *err)
 {
-	struct facet_tree *tree = facet_edit_tree(edit);
+	struct facet_tree *tree = facet_change_tree(change);
 	unsigned int forgotten = 0;
 	struct facet_vendor_vf vf;
 	struct facet_names names;
@@ -281,7 +291,7 @@ int facet_vendor_vf_reconcile(struct facet_edit *edit, unsigned int *ret_forgott
 		if (!split_name(names.items[i], vf.pf, &vf.index) ||
 		    !is_over(tree, vf.pf, vf.index))
 			continue;
-		r = drop_claim(edit, &vf, err);
+		r = drop_claim(change, &vf, err);
 		forgotten += r == 0;
 	}
 	facet_names_fini(&names);
