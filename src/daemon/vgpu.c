@@ -580,7 +580,6 @@ int facetd_vgpu_restart(struct facetd_vgpu *vgpu, struct facet_error *err)
 		r = start(vgpu, err);
 		if (r) {
 			snprintf(vgpu->record.reason, sizeof(vgpu->record.reason), "%s", err->text);
-			vgpu->settled = NULL;
 			give_up(vgpu);
 		}
 		return r;

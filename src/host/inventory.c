@@ -17,7 +17,7 @@ enum {
 const char *facet_mechanism_name(enum facet_mechanism mechanism)
 {
 	static const char *const names[FACET_MECHANISM_COUNT] = {
-		[FACET_VIRGL] = "virgl", [FACET_VFIO] = "vfio", [FACET_SRIOV] = "sriov",
+		[FACET_VIRGL] = "virgl", [FACET_VFIO] = "vfio",    [FACET_SRIOV] = "sriov",
 		[FACET_MDEV] = "mdev",   [FACET_GVTG] = "gvtg-hw", [FACET_VENDOR_VF] = "vendor-vf",
 	};
 
