@@ -122,6 +122,9 @@ void cli_format_share(char *ret, size_t size, const json_t *limits);
 const char *cli_string(const json_t *object, const char *name);
 uint64_t cli_integer(const json_t *object, const char *name);
 
+/* A part of hardware, which no process of facet's serves. */
+bool cli_is_part(const json_t *vgpu);
+
 /* Where `qemu-args --spice` has QEMU listen: beside the vGPU's own socket. */
 void cli_spice_socket(const json_t *vgpu, char *ret, size_t size);
 

@@ -217,6 +217,7 @@ static int run(struct cli *cli)
 
 const struct cli_verb cli_doctor = {
 	.name = "doctor",
+	.alone = true,
 	.arguments = "",
 	.summary = "Say what of this host works for guests, what does not, and why",
 	.options = { { "all", NULL,

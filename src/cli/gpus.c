@@ -69,8 +69,8 @@ static int run(struct cli *cli)
 
 	if (cli_value(cli, "host"))
 		return cli_run_gpus_host(cli);
-	if (cli_value(cli, "all") || cli_value(cli, "root"))
-		return cli_wrong(cli, "--all and --root: go with --host");
+	if (cli_value(cli, "all") || cli_value(cli, "root") || cli_value(cli, "watch"))
+		return cli_wrong(cli, "--all, --root and --watch: go with --host");
 	r = facet_list_gpus(cli->conn, &answer);
 	if (r)
 		return cli_failed(cli, r);
@@ -99,6 +99,7 @@ const struct cli_verb cli_gpus = {
 	.options = { { "host", NULL,
 		       "without facetd: devices, and the parts that can be given away" },
 		     { "all", NULL, "also devices that are no GPU and can be split" },
+		     { "watch", NULL, "go on, and print again what has changed" },
 		     { "root", "DIR", "look at a tree of files in place of this host" } },
 	.run = run,
 };

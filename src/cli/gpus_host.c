@@ -9,7 +9,7 @@
 
 #include "cli/host.h"
 
-enum { NAME, DRIVER, GROUP, NODE, USED, FREE, WHAT, COLUMNS };
+enum { NAME, DRIVER, GROUP, NODE, USED, FREE, OWNER, WHAT, COLUMNS };
 
 int cli_scan_host(const struct cli *cli, const struct facet_host_options *options, bool recorded,
 		  struct facet_tree **ret_tree, struct facet_host **ret)
@@ -28,12 +28,52 @@ int cli_scan_host(const struct cli *cli, const struct facet_host_options *option
 	return 0;
 }
 
+int cli_host_look(const struct cli *cli, struct cli_host *ret)
+{
+	struct facet_host_options options = { .all = cli_value(cli, "all") != NULL };
+	const char *root = cli_value(cli, "root");
+	struct facet_parts *parts = NULL;
+	struct facet_error err;
+	int r;
+
+	*ret = (struct cli_host){ 0 };
+	r = cli_scan_host(cli, &options, false, &ret->tree, &ret->host);
+	if (r) {
+		*ret = (struct cli_host){ 0 };
+		return r;
+	}
+	if (facet_parts_open(root ? root : "/", &parts, &err) ||
+	    facet_parts_list(parts, &ret->parts, &ret->part_count, &err))
+		cli_error(cli, "owners are not known: %s", err.text);
+	facet_parts_close(parts);
+	return 0;
+}
+
+void cli_host_fini(struct cli_host *host)
+{
+	facet_host_destroy(host->host);
+	facet_tree_close(host->tree);
+	free(host->parts);
+	*host = (struct cli_host){ 0 };
+}
+
+const struct facet_part *cli_host_owner(const struct cli_host *host, const char *gpu, int vf)
+{
+	for (unsigned int i = 0; i < host->part_count; i++) {
+		const struct facet_part *part = &host->parts[i];
+
+		if (part->vf == vf && !part->uuid[0] && strcmp(part->gpu, gpu) == 0)
+			return part;
+	}
+	return NULL;
+}
+
 /* --- the tree --- */
 
 static struct libscols_table *new_table(void)
 {
 	static const char *const headings[COLUMNS] = { "NAME", "DRIVER", "GROUP", "NODE",
-						       "USED", "FREE",   "WHAT" };
+						       "USED", "FREE",   "OWNER", "WHAT" };
 	struct libscols_table *table = scols_new_table();
 
 	if (!table) {
@@ -74,7 +114,20 @@ static struct libscols_line *add(struct libscols_table *table, struct libscols_l
 	return line;
 }
 
+/* Of the mediated devices of a type those that were given by us; of others the count tells. */
+static void add_instances(struct libscols_table *table, struct libscols_line *parent,
+			  const struct cli_host *host, const char *gpu, const char *type)
+{
+	for (unsigned int i = 0; i < host->part_count; i++) {
+		const struct facet_part *part = &host->parts[i];
+
+		if (part->uuid[0] && strcmp(part->gpu, gpu) == 0 && strcmp(part->type, type) == 0)
+			set(add(table, parent, part->uuid), OWNER, "%s", part->owner);
+	}
+}
+
 static void add_types(struct libscols_table *table, struct libscols_line *parent,
+		      const struct cli_host *host, const char *gpu,
 		      const struct facet_host_type *types, unsigned int count)
 {
 	for (unsigned int i = 0; i < count; i++) {
@@ -93,6 +146,7 @@ static void add_types(struct libscols_table *table, struct libscols_line *parent
 			set(line, WHAT, "%s%s%.*s", t->name,
 			    *t->name && *t->description ? ": " : "",
 			    (int)strcspn(t->description, "\n"), t->description);
+		add_instances(table, line, host, gpu, t->id);
 	}
 }
 
@@ -113,8 +167,10 @@ static void add_profile(struct libscols_line *line, const struct facet_host_gpu 
 }
 
 static void add_vf(struct libscols_table *table, struct libscols_line *parent,
-		   const struct facet_host_gpu *gpu, const struct facet_host_vf *vf)
+		   const struct cli_host *host, const struct facet_host_gpu *gpu,
+		   const struct facet_host_vf *vf)
 {
+	const struct facet_part *owner = cli_host_owner(host, gpu->function.bdf, (int)vf->index);
 	char name[64];
 	struct libscols_line *line;
 
@@ -123,6 +179,8 @@ static void add_vf(struct libscols_table *table, struct libscols_line *parent,
 	set(line, DRIVER, "%s", *vf->driver ? vf->driver : "-");
 	if (vf->group >= 0)
 		set(line, GROUP, "%d", vf->group);
+	if (owner)
+		set(line, OWNER, "%s", owner->owner);
 	add_profile(line, gpu, vf->index + 1);
 	if (vf->type > 0)
 		set(line, WHAT, "type %lld", (long long)vf->type);
@@ -130,23 +188,26 @@ static void add_vf(struct libscols_table *table, struct libscols_line *parent,
 		set(line, WHAT, "no type");
 }
 
-/* VFs that the host itself or a type has are used; of others nobody tells. */
-static unsigned int count_used(const struct facet_host_gpu *gpu)
+/* VFs that were given, or that the host itself or a type has; of others nobody tells. */
+static unsigned int count_used(const struct cli_host *host, const struct facet_host_gpu *gpu)
 {
 	unsigned int used = 0;
 
-	for (unsigned int i = 0; i < gpu->vf_count; i++)
-		used += gpu->vfs[i].vendor ? gpu->vfs[i].type > 0
-					   : facet_host_driver_blocks(gpu->vfs[i].driver);
+	for (unsigned int i = 0; i < gpu->vf_count; i++) {
+		const struct facet_host_vf *vf = &gpu->vfs[i];
+
+		used += cli_host_owner(host, gpu->function.bdf, (int)vf->index) ||
+			(vf->vendor ? vf->type > 0 : facet_host_driver_blocks(vf->driver));
+	}
 	return used;
 }
 
 static void add_vfs(struct libscols_table *table, struct libscols_line *parent,
-		    const struct facet_host_gpu *gpu)
+		    const struct cli_host *host, const struct facet_host_gpu *gpu)
 {
 	bool vendor = gpu->vf_count && gpu->vfs[0].vendor;
 	struct libscols_line *line;
-	unsigned int used = count_used(gpu);
+	unsigned int used = count_used(host, gpu);
 
 	if (gpu->vfs_total <= 0)
 		return;
@@ -156,8 +217,8 @@ static void add_vfs(struct libscols_table *table, struct libscols_line *parent,
 	set(line, WHAT, "%lld VFs of %lld are enabled", (long long)gpu->vfs_enabled,
 	    (long long)gpu->vfs_total);
 	for (unsigned int i = 0; i < gpu->vf_count; i++)
-		add_vf(table, line, gpu, &gpu->vfs[i]);
-	add_types(table, line, gpu->vf_types, gpu->vf_type_count);
+		add_vf(table, line, host, gpu, &gpu->vfs[i]);
+	add_types(table, line, host, gpu->function.bdf, gpu->vf_types, gpu->vf_type_count);
 }
 
 static void set_group(struct libscols_line *line, const struct facet_host_gpu *gpu)
@@ -181,8 +242,9 @@ static void set_group(struct libscols_line *line, const struct facet_host_gpu *g
 
 /* Not what it might be after some step: that is the doctor's. */
 static void add_mechanisms(struct libscols_table *table, struct libscols_line *parent,
-			   const struct facet_host_gpu *gpu)
+			   const struct cli_host *host, const struct facet_host_gpu *gpu)
 {
+	const struct facet_part *owner = cli_host_owner(host, gpu->function.bdf, -1);
 	struct libscols_line *line;
 	bool gvtg = gpu->type_count && strstr(gpu->types[0].id, "GVTg");
 
@@ -190,21 +252,24 @@ static void add_mechanisms(struct libscols_table *table, struct libscols_line *p
 		set(add(table, parent, facet_mechanism_name(FACET_VIRGL)), WHAT, "/dev/dri/%s",
 		    gpu->render);
 	if (gpu->group.id >= 0) {
-		bool free = facet_host_driver_is_vfio(gpu->function.driver);
+		bool free = !owner && facet_host_driver_is_vfio(gpu->function.driver);
 
 		line = add(table, parent, facet_mechanism_name(FACET_VFIO));
 		set(line, USED, "%d", !free);
 		set(line, FREE, "%d", free);
+		if (owner)
+			set(line, OWNER, "%s", owner->owner);
 		set_group(line, gpu);
 	}
-	add_vfs(table, parent, gpu);
+	add_vfs(table, parent, host, gpu);
 	if (gpu->type_count)
 		add_types(table,
 			  add(table, parent, facet_mechanism_name(gvtg ? FACET_GVTG : FACET_MDEV)),
-			  gpu->types, gpu->type_count);
+			  host, gpu->function.bdf, gpu->types, gpu->type_count);
 }
 
-static void add_gpu(struct libscols_table *table, const struct facet_host_gpu *gpu)
+static void add_gpu(struct libscols_table *table, const struct cli_host *host,
+		    const struct facet_host_gpu *gpu)
 {
 	struct libscols_line *line = add(table, NULL, gpu->function.bdf);
 
@@ -214,38 +279,63 @@ static void add_gpu(struct libscols_table *table, const struct facet_host_gpu *g
 	if (gpu->numa_node >= 0)
 		set(line, NODE, "%d", gpu->numa_node);
 	set(line, WHAT, "%s%s", gpu->name, gpu->boot_vga ? " (console)" : "");
-	add_mechanisms(table, line, gpu);
+	add_mechanisms(table, line, host, gpu);
 }
 
-static int print_tree(const struct facet_host *host)
+static void say_none(const struct facet_host *host)
 {
+	if (host->functions)
+		fprintf(stderr, "facet: none of %u PCI devices here is a GPU\n", host->functions);
+	else
+		fputs("facet: there is no PCI device here, and so no GPU of hardware\n", stderr);
+}
+
+char *cli_host_text(const struct cli_host *all)
+{
+	const struct facet_host *host = all->host;
 	struct libscols_table *table;
+	char *text = NULL, *lines = NULL;
 
 	if (!host->count && !host->parent_count) {
-		fprintf(stderr, "facet: none of %u PCI devices here is a GPU\n", host->functions);
-		return 0;
+		say_none(host);
+		return strdup("");
 	}
 	table = new_table();
 	for (unsigned int i = 0; i < host->count; i++)
-		add_gpu(table, &host->gpus[i]);
+		add_gpu(table, all, &host->gpus[i]);
 	for (unsigned int i = 0; i < host->parent_count; i++)
-		add_types(table, add(table, NULL, host->parents[i].name), host->parents[i].types,
+		add_types(table, add(table, NULL, host->parents[i].name), all,
+			  host->parents[i].name, host->parents[i].types,
 			  host->parents[i].type_count);
-	return cli_print_table(table);
+	if (scols_print_table_to_string(table, &text) == 0 && asprintf(&lines, "%s\n", text) < 0)
+		lines = NULL;
+	free(text);
+	scols_unref_table(table);
+	return lines;
+}
+
+static int print_tree(struct cli *cli, const struct cli_host *host)
+{
+	char *text = cli_host_text(host);
+
+	if (!text)
+		return cli_error(cli, "out of memory");
+	fputs(text, stdout);
+	free(text);
+	return cli_flush();
 }
 
 int cli_run_gpus_host(struct cli *cli)
 {
-	struct facet_host_options options = { .all = cli_value(cli, "all") != NULL };
-	struct facet_tree *tree;
-	struct facet_host *host;
-	int r = cli_scan_host(cli, &options, false, &tree, &host);
+	struct cli_host host;
+	int r;
 
-	if (r)
-		return r;
-	r = cli->json ? cli_print_json(cli_host_json(host)) : print_tree(host);
-	facet_host_destroy(host);
-	facet_tree_close(tree);
+	if (cli_value(cli, "watch"))
+		return cli_watch_host(cli);
+	r = cli_host_look(cli, &host);
+	if (r == 0)
+		r = cli->json ? cli_print_json(cli_host_json(&host)) : print_tree(cli, &host);
+	cli_host_fini(&host);
 	return r;
 }
 
@@ -260,8 +350,7 @@ void cli_say_why_no_gpu(void)
 	if (facet_host_scan(tree, &(struct facet_host_options){ 0 }, &host, NULL) == 0) {
 		gpu = host->gpus;
 		if (!host->count)
-			fprintf(stderr, "facet: none of %u PCI devices here is a GPU\n",
-				host->functions);
+			say_none(host);
 		else
 			fprintf(stderr, "facet: %s %s%s: `facet doctor` says more\n", gpu->name,
 				*gpu->render ? "is not offered by this facetd"

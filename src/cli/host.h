@@ -7,6 +7,7 @@
 #include "host/bundle.h"
 #include "host/change.h"
 #include "host/doctor.h"
+#include "host/part.h"
 
 /*
  * What is below --root. If it is @recorded all that is read is remembered for a bundle. An exit
@@ -15,8 +16,26 @@
 int cli_scan_host(const struct cli *cli, const struct facet_host_options *options, bool recorded,
 		  struct facet_tree **ret_tree, struct facet_host **ret);
 
+/* A host, and who has its parts. */
+struct cli_host {
+	struct facet_tree *tree;
+	struct facet_host *host;
+	struct facet_part *parts;
+	unsigned int part_count;
+};
+
+/* Released by cli_host_fini(), also after a failure. An exit code, after a sentence if not 0. */
+int cli_host_look(const struct cli *cli, struct cli_host *ret);
+void cli_host_fini(struct cli_host *host);
+/* Who has this VF, or with -1 the whole device; NULL: nobody. */
+const struct facet_part *cli_host_owner(const struct cli_host *host, const char *gpu, int vf);
+/* The caller frees it; NULL: out of memory. "" and a sentence on stderr if there is no GPU. */
+char *cli_host_text(const struct cli_host *host);
+
 /* `facet gpus --host`. */
 int cli_run_gpus_host(struct cli *cli);
+/* ... --watch: again whenever something has changed, until it is interrupted. */
+int cli_watch_host(struct cli *cli);
 /* For people that facetd shows software alone: one line that says why. */
 void cli_say_why_no_gpu(void);
 
@@ -43,7 +62,7 @@ struct cli_word {
 int cli_check_word(const struct cli *cli, const struct cli_word *words);
 
 /* Each is NULL without memory, which cli_print_json() takes. */
-json_t *cli_host_json(const struct facet_host *host);
+json_t *cli_host_json(const struct cli_host *host);
 json_t *cli_diagnosis_json(const struct facet_host *host, const struct facet_diagnosis *diagnosis);
 
 #endif

@@ -87,7 +87,15 @@ static json_t *types_json(const struct facet_host_type *types, unsigned int coun
 	return array;
 }
 
-static json_t *vfs_json(const struct facet_host_gpu *gpu)
+/* The name of the vGPU. */
+static json_t *owner_json(const struct cli_host *host, const struct facet_host_gpu *gpu, int vf)
+{
+	const struct facet_part *part = cli_host_owner(host, gpu->function.bdf, vf);
+
+	return part ? json_string(part->owner) : json_null();
+}
+
+static json_t *vfs_json(const struct cli_host *host, const struct facet_host_gpu *gpu)
 {
 	json_t *vfs = json_array();
 
@@ -95,9 +103,10 @@ static json_t *vfs_json(const struct facet_host_gpu *gpu)
 		const struct facet_host_vf *vf = &gpu->vfs[i];
 
 		json_array_append_new(
-			vfs, json_pack("{s:i, s:o, s:o, s:o, s:o}", "index", (int)vf->index,
+			vfs, json_pack("{s:i, s:o, s:o, s:o, s:o, s:o}", "index", (int)vf->index,
 				       "address", text(vf->bdf), "driver", text(vf->driver),
-				       "group", number(vf->group), "vgpu_type", number(vf->type)));
+				       "group", number(vf->group), "vgpu_type", number(vf->type),
+				       "owner", owner_json(host, gpu, (int)vf->index)));
 	}
 	return vfs;
 }
@@ -119,50 +128,69 @@ static json_t *profiles_json(const struct facet_host_gpu *gpu)
 	return profiles;
 }
 
-static json_t *sriov_json(const struct facet_host_gpu *gpu)
+static json_t *sriov_json(const struct cli_host *host, const struct facet_host_gpu *gpu)
 {
 	if (gpu->vfs_total < 0)
 		return json_null();
 	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "total", number(gpu->vfs_total),
 			 "enabled", number(gpu->vfs_enabled), "autoprobe",
-			 number(gpu->vfs_autoprobe), "vfs", vfs_json(gpu), "profiles",
+			 number(gpu->vfs_autoprobe), "vfs", vfs_json(host, gpu), "profiles",
 			 profiles_json(gpu), "creatable_types",
 			 types_json(gpu->vf_types, gpu->vf_type_count));
 }
 
-static json_t *gpu_json(const struct facet_host_gpu *gpu)
+static json_t *gpu_json(const struct cli_host *host, const struct facet_host_gpu *gpu)
 {
 	json_t *object = function_json(&gpu->function);
 	json_t *more = json_pack(
-		"{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:o, s:o, s:o}", "name",
-		gpu->name, "render_node", text(gpu->render), "card", text(gpu->card), "iommu_group",
-		group_json(&gpu->group), "numa_node", number(gpu->numa_node), "numa_distance",
-		text(gpu->numa_distance), "reset_methods", text(gpu->reset_methods), "power_state",
-		text(gpu->power_state), "driver_override", text(gpu->driver_override), "boot_vga",
-		gpu->boot_vga, "rom", gpu->rom, "bars", bars_json(gpu), "sriov", sriov_json(gpu),
-		"mdev_types", types_json(gpu->types, gpu->type_count));
+		"{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:o, s:o, s:o, s:o}",
+		"name", gpu->name, "render_node", text(gpu->render), "card", text(gpu->card),
+		"iommu_group", group_json(&gpu->group), "numa_node", number(gpu->numa_node),
+		"numa_distance", text(gpu->numa_distance), "reset_methods",
+		text(gpu->reset_methods), "power_state", text(gpu->power_state), "driver_override",
+		text(gpu->driver_override), "boot_vga", gpu->boot_vga, "rom", gpu->rom, "bars",
+		bars_json(gpu), "sriov", sriov_json(host, gpu), "mdev_types",
+		types_json(gpu->types, gpu->type_count), "owner", owner_json(host, gpu, -1));
 
 	json_object_update(object, more);
 	json_decref(more);
 	return object;
 }
 
-json_t *cli_host_json(const struct facet_host *host)
+static json_t *parts_json(const struct cli_host *host)
 {
+	json_t *parts = json_array();
+
+	for (unsigned int i = 0; i < host->part_count; i++) {
+		const struct facet_part *p = &host->parts[i];
+
+		json_array_append_new(parts,
+				      json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "owner",
+						p->owner, "keeper", p->keeper, "gpu", p->gpu,
+						"mechanism", facet_mechanism_name(p->mechanism),
+						"address", text(p->bdf), "uuid", text(p->uuid),
+						"vf", number(p->vf), "type", text(p->type)));
+	}
+	return parts;
+}
+
+json_t *cli_host_json(const struct cli_host *all)
+{
+	const struct facet_host *host = all->host;
 	json_t *gpus = json_array(), *parents = json_array(), *iommus = json_array();
 
 	for (unsigned int i = 0; i < host->iommus.count; i++)
 		json_array_append_new(iommus, json_string(host->iommus.items[i]));
 	for (unsigned int i = 0; i < host->count; i++)
-		json_array_append_new(gpus, gpu_json(&host->gpus[i]));
+		json_array_append_new(gpus, gpu_json(all, &host->gpus[i]));
 	for (unsigned int i = 0; i < host->parent_count; i++)
 		json_array_append_new(
 			parents,
 			json_pack("{s:s, s:o}", "name", host->parents[i].name, "mdev_types",
 				  types_json(host->parents[i].types, host->parents[i].type_count)));
-	return json_pack("{s:o, s:o, s:i, s:o, s:o}", "kernel", text(host->kernel), "iommus",
+	return json_pack("{s:o, s:o, s:i, s:o, s:o, s:o}", "kernel", text(host->kernel), "iommus",
 			 iommus, "pci_functions", (int)host->functions, "gpus", gpus,
-			 "other_mdev_parents", parents);
+			 "other_mdev_parents", parents, "given", parts_json(all));
 }
 
 /* --- the doctor's --- */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* ls.c - facet ls: the vGPUs. */
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/cli.h"
 
@@ -17,6 +18,11 @@ static void add(struct libscols_table *table, const json_t *vgpu)
 		 (unsigned int)cli_integer(vgpu, "height"));
 	snprintf(outputs, sizeof(outputs), "%u", (unsigned int)cli_integer(vgpu, "outputs"));
 	cli_format_guest(guest, sizeof(guest), vgpu);
+	/* A part of hardware has the outputs that it has. */
+	if (cli_is_part(vgpu)) {
+		strcpy(size, "-");
+		strcpy(outputs, "-");
+	}
 	cli_row(table, (const char *const[]){ cli_string(vgpu, "name"), cli_string(vgpu, "gpu"),
 					      cli_string(vgpu, "mechanism"), size, outputs,
 					      cli_string(vgpu, "state"), guest,

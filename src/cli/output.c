@@ -151,6 +151,11 @@ uint64_t cli_integer(const json_t *object, const char *name)
 	return number > 0 ? (uint64_t)number : 0;
 }
 
+bool cli_is_part(const json_t *vgpu)
+{
+	return strcmp(cli_string(vgpu, "transport"), "vfio") == 0;
+}
+
 void cli_spice_socket(const json_t *vgpu, char *ret, size_t size)
 {
 	const char *socket = cli_string(vgpu, "socket"), *slash = strrchr(socket, '/');

@@ -81,6 +81,120 @@ static void add_vfio_user(json_t *list, const json_t *vgpu)
 	json_decref(device);
 }
 
+/* --- parts of hardware --- */
+
+/* Else there is no picture before the guest's driver runs. */
+static void add_console(char *options, size_t size, const json_t *part)
+{
+	if (*cli_string(part, "uuid"))
+		snprintf(options, size, ",display=on,ramfb=on");
+	else
+		snprintf(options, size, ",x-vga=on");
+}
+
+/* A mediated device has a path only; of a whole device all functions go together. */
+static void add_vfio(json_t *list, const json_t *vgpu, bool console)
+{
+	const json_t *part = json_object_get(vgpu, "part"), *function;
+	const char *name = cli_string(vgpu, "name");
+	char options[40] = "", suffix[16] = "";
+	size_t i;
+
+	if (console)
+		add_console(options, sizeof(options), part);
+	if (*cli_string(part, "uuid")) {
+		add(list, "-device");
+		/* ramfb is of the one that cannot be unplugged. */
+		add(list, "vfio-pci%s,id=facet-gpu-%s,sysfsdev=%s%s", console ? "-nohotplug" : "",
+		    name, cli_string(part, "device"), options);
+		return;
+	}
+	json_array_foreach(json_object_get(part, "functions"), i, function)
+	{
+		if (i)
+			snprintf(suffix, sizeof(suffix), "-%zu", i);
+		add(list, "-device");
+		add(list, "vfio-pci,id=facet-gpu-%s%s,host=%s%s", name, suffix,
+		    json_string_value(function), i ? "" : options);
+	}
+}
+
+/* All of its memory is pinned for the device; it need not be shared with anybody. */
+static json_t *part_for_qemu(const json_t *vgpu, unsigned long long memory, bool console)
+{
+	json_t *list = json_array();
+
+	if (memory) {
+		add(list, "-m");
+		add(list, "%lluM", memory >> 20);
+	}
+	if (console) {
+		add(list, "-vga");
+		add(list, "none");
+	}
+	add_vfio(list, vgpu, console);
+	return list;
+}
+
+static json_t *part_for_cloud_hypervisor(const json_t *vgpu, unsigned long long memory)
+{
+	const json_t *part = json_object_get(vgpu, "part"), *function;
+	json_t *list = json_array();
+	size_t i;
+
+	if (memory) {
+		add(list, "--memory");
+		add(list, "size=%lluM", memory >> 20);
+	}
+	if (*cli_string(part, "uuid")) {
+		add(list, "--device");
+		add(list, "path=%s,id=facet-gpu-%s", cli_string(part, "device"),
+		    cli_string(vgpu, "name"));
+	}
+	json_array_foreach(json_object_get(part, "functions"), i, function)
+	{
+		add(list, "--device");
+		add(list, "path=/sys/bus/pci/devices/%s,id=facet-gpu-%s-%zu",
+		    json_string_value(function), cli_string(vgpu, "name"), i);
+	}
+	return list;
+}
+
+/* A device that is whole, or whose driver gives its picture to QEMU; a VF has no place for either.
+ */
+static bool can_be_console(const json_t *vgpu)
+{
+	const json_t *part = json_object_get(vgpu, "part");
+
+	return *cli_string(part, "uuid") || (strcmp(cli_string(vgpu, "mechanism"), "vfio") == 0 &&
+					     json_is_true(json_object_get(part, "vga")));
+}
+
+/* NULL: it cannot be attached, or not so; that was said. */
+static json_t *make_part(struct cli *cli, const json_t *vgpu, unsigned long long memory)
+{
+	const json_t *part = json_object_get(vgpu, "part");
+	const char *vmm = cli_value(cli, "vmm"), *name = cli_string(vgpu, "name");
+	bool console = cli_value(cli, "console");
+
+	if (strcmp(cli_string(vgpu, "state"), "failed") == 0 || !json_is_object(part)) {
+		cli_error(cli, "%s is not what it was: %s", name, cli_string(vgpu, "reason"));
+		return NULL;
+	}
+	if (cli_value(cli, "spice")) {
+		cli_error(cli, "--spice: is for `facet view`, which sees nothing of hardware");
+		return NULL;
+	}
+	if (console && !can_be_console(vgpu)) {
+		cli_error(cli, "--console: %s, %s on %s, cannot be one", name,
+			  cli_string(vgpu, "mechanism"), cli_string(vgpu, "gpu"));
+		return NULL;
+	}
+	if (vmm && strcmp(vmm, "cloud-hypervisor") == 0)
+		return part_for_cloud_hypervisor(vgpu, memory);
+	return part_for_qemu(vgpu, memory, console);
+}
+
 static json_t *for_qemu(const json_t *vgpu, unsigned long long memory, const char *spice)
 {
 	char path[PATH_MAX], own[300];
@@ -137,6 +251,8 @@ static json_t *make(struct cli *cli, const json_t *vgpu, unsigned long long memo
 {
 	const char *vmm = cli_value(cli, "vmm");
 
+	if (cli_is_part(vgpu))
+		return make_part(cli, vgpu, memory);
 	if (vmm && strcmp(vmm, "cloud-hypervisor") == 0) {
 		if (is_vfio_user(vgpu))
 			return for_cloud_hypervisor(vgpu, memory);
@@ -192,6 +308,7 @@ const struct cli_verb cli_qemu_args = {
 	.options = {
 		{ "memory", "SIZE", "of the guest (2G); none: leave the memory to me" },
 		{ "vmm", "NAME", "for whom: qemu, or cloud-hypervisor (qemu)" },
+		{ "console", NULL, "hardware: its picture is the guest's from power-on" },
 		{ "spice", "[=SOCKET]", "and a SPICE socket for the keys and mouse of `facet view`" },
 	},
 	.run = run,

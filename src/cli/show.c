@@ -116,30 +116,16 @@ static void add_status(struct libscols_table *table, const json_t *status)
 	}
 }
 
-static struct libscols_table *make_table(const json_t *vgpu)
+/* What its process does, and what that was told. */
+static void add_served(struct libscols_table *table, const json_t *vgpu)
 {
-	struct libscols_table *table = cli_table(NULL);
-	time_t created = (time_t)cli_integer(vgpu, "created");
-	char text[128], vram[16];
-	struct tm tm;
+	char vram[16];
 
-	cli_pair(table, "name", "%s", cli_string(vgpu, "name"));
-	cli_pair(table, "gpu", "%s", cli_string(vgpu, "gpu"));
-	cli_pair(table, "mechanism", "%s", cli_string(vgpu, "mechanism"));
-	if (cli_string(vgpu, "type")[0])
-		cli_pair(table, "type", "%s", cli_string(vgpu, "type"));
-	cli_pair(table, "state", "%s", cli_string(vgpu, "state"));
-	if (cli_string(vgpu, "reason")[0])
-		cli_pair(table, "note", "%s", cli_string(vgpu, "reason"));
-	cli_format_guest(text, sizeof(text), vgpu);
-	cli_pair(table, "guest", "%s", text);
 	cli_format_bytes(vram, sizeof(vram), cli_integer(vgpu, "vram_bytes"));
 	cli_pair(table, "made for", "%ux%u, outputs: %u, vram: %s",
 		 (unsigned int)cli_integer(vgpu, "width"),
 		 (unsigned int)cli_integer(vgpu, "height"),
 		 (unsigned int)cli_integer(vgpu, "outputs"), vram);
-	strftime(text, sizeof(text), "%F %T", localtime_r(&created, &tm));
-	cli_pair(table, "created", "%s", text);
 	if (cli_integer(vgpu, "pid"))
 		cli_pair(table, "process", "%d, restarted %d times", (int)cli_integer(vgpu, "pid"),
 			 (int)cli_integer(vgpu, "restarts"));
@@ -152,6 +138,52 @@ static struct libscols_table *make_table(const json_t *vgpu)
 		add_limits(table, json_object_get(vgpu, "limits"));
 	if (json_is_object(json_object_get(vgpu, "measured")))
 		add_measured(table, json_object_get(vgpu, "measured"));
+}
+
+static void add_part(struct libscols_table *table, const json_t *part)
+{
+	json_t *function, *group = json_object_get(part, "group");
+	size_t i;
+
+	cli_pair(table, "part", "%s", cli_string(part, "device"));
+	if (cli_string(part, "type_name")[0])
+		cli_pair(table, "type name", "%s", cli_string(part, "type_name"));
+	if (json_is_integer(json_object_get(part, "vf")))
+		cli_pair(table, "vf", "%u", (unsigned int)cli_integer(part, "vf"));
+	if (cli_string(part, "driver")[0])
+		cli_pair(table, "driver", "%s", cli_string(part, "driver"));
+	if (json_is_integer(group))
+		cli_pair(table, "group", "%u", (unsigned int)cli_integer(part, "group"));
+	json_array_foreach(json_object_get(part, "functions"), i, function)
+	{
+		if (i)
+			cli_pair(table, i == 1 ? "with it" : "", "%s", json_string_value(function));
+	}
+}
+
+static struct libscols_table *make_table(const json_t *vgpu)
+{
+	struct libscols_table *table = cli_table(NULL);
+	time_t created = (time_t)cli_integer(vgpu, "created");
+	char text[128];
+	struct tm tm;
+
+	cli_pair(table, "name", "%s", cli_string(vgpu, "name"));
+	cli_pair(table, "gpu", "%s", cli_string(vgpu, "gpu"));
+	cli_pair(table, "mechanism", "%s", cli_string(vgpu, "mechanism"));
+	if (cli_string(vgpu, "type")[0])
+		cli_pair(table, "type", "%s", cli_string(vgpu, "type"));
+	cli_pair(table, "state", "%s", cli_string(vgpu, "state"));
+	if (cli_string(vgpu, "reason")[0])
+		cli_pair(table, "note", "%s", cli_string(vgpu, "reason"));
+	cli_format_guest(text, sizeof(text), vgpu);
+	cli_pair(table, "guest", "%s", text);
+	strftime(text, sizeof(text), "%F %T", localtime_r(&created, &tm));
+	cli_pair(table, "created", "%s", text);
+	if (cli_is_part(vgpu))
+		add_part(table, json_object_get(vgpu, "part"));
+	else
+		add_served(table, vgpu);
 	add_enforcement(table, json_object_get(vgpu, "enforcement"));
 	if (json_is_object(json_object_get(vgpu, "status")))
 		add_status(table, json_object_get(vgpu, "status"));

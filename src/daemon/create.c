@@ -10,6 +10,7 @@
 #include "daemon/gpus.h"
 #include "daemon/kvmfr.h"
 #include "daemon/types.h"
+#include "host/part.h"
 
 static void append(char *list, size_t size, const char *name)
 {
@@ -60,6 +61,14 @@ static bool choose_gpu(struct facet_varlink_call *call, struct facetd *daemon,
 	}
 	if (!wanted)
 		return fail_type(call, daemon, type, NULL);
+	if (strchr(wanted, ':')) {
+		facetd_fail_argument(
+			call, "gpu",
+			"gpu %.80s: is a PCI address, of which --mechanism vfio, sriov, "
+			"mdev, gvtg-hw or vendor-vf gives a part",
+			wanted);
+		return false;
+	}
 	facetd_fail_argument(call, "gpu", "gpu %.80s: not on this host, which has %s", wanted,
 			     names);
 	return false;
@@ -80,8 +89,10 @@ static bool choose_mechanism(struct facet_varlink_call *call, const struct facet
 		}
 		append(names, sizeof(names), *name);
 	}
-	facetd_fail_argument(call, "mechanism", "mechanism %.80s: must be one of %s", wanted,
-			     names);
+	facetd_fail_argument(call, "mechanism",
+			     "mechanism %.80s: must be one of %s; or, of hardware, vfio, sriov, "
+			     "mdev, gvtg-hw, vendor-vf",
+			     wanted, names);
 	return false;
 }
 
@@ -153,11 +164,9 @@ static bool choose_screen(struct facet_varlink_call *call, const struct facetd_t
 	return true;
 }
 
-static bool read_config(struct facet_varlink_call *call, struct facetd *daemon,
-			struct facetd_record *record)
+static bool read_name(struct facet_varlink_call *call, struct facetd_record *record)
 {
 	const char *name = facetd_get_string(call, "name");
-	const struct facetd_type *type;
 
 	if (!facetd_name_valid(name)) {
 		facetd_fail_argument(call, "name",
@@ -168,10 +177,66 @@ static bool read_config(struct facet_varlink_call *call, struct facetd *daemon,
 	}
 	strcpy(record->name, name);
 	record->created = time(NULL);
+	return true;
+}
+
+static bool read_config(struct facet_varlink_call *call, struct facetd *daemon,
+			struct facetd_record *record)
+{
+	const struct facetd_type *type;
+
 	return choose_gpu(call, daemon, record) && choose_type(call, daemon, record, &type) &&
 	       choose_mechanism(call, type, record) && choose_transport(call, record) &&
 	       choose_screen(call, type, record) && facetd_get_limits(call, &record->limits) &&
 	       facetd_kvmfr_choose(call, daemon, record);
+}
+
+/* Whatever else there is to choose is the hardware's. */
+static bool only_part(struct facet_varlink_call *call, const struct facetd_parameter *known,
+		      const char *mechanism)
+{
+	static const char *const ours[] = { "name", "gpu", "mechanism", "type", NULL };
+	const char *const *name;
+
+	for (; known->name; known++) {
+		for (name = ours; *name && strcmp(*name, known->name) != 0;)
+			name++;
+		if (*name || !facetd_get(call, known->name))
+			continue;
+		facetd_fail_argument(call, known->name,
+				     "%s: mechanism %s leaves that to the hardware and its driver",
+				     known->name, mechanism);
+		return false;
+	}
+	return true;
+}
+
+/* How much of it is there, and free, is seen when it is taken. */
+static bool read_part(struct facet_varlink_call *call, const struct facetd_parameter *known,
+		      const char *mechanism, struct facetd_record *record)
+{
+	const char *gpu = facetd_get_string(call, "gpu"), *type = facetd_get_string(call, "type");
+
+	if (!only_part(call, known, mechanism))
+		return false;
+	if (!gpu || strlen(gpu) >= sizeof(record->gpu)) {
+		facetd_fail_argument(call, "gpu",
+				     "gpu %.40s: mechanism %s needs the PCI address of one, as in "
+				     "0000:03:00.0: `facet gpus --host` lists them",
+				     gpu ? gpu : "is missing", mechanism);
+		return false;
+	}
+	if (type && strlen(type) >= sizeof(record->type)) {
+		facetd_fail_argument(call, "type", "type %.64s...: no driver has such a one", type);
+		return false;
+	}
+	strcpy(record->gpu, gpu);
+	strcpy(record->type, type ? type : "");
+	strcpy(record->mechanism, mechanism);
+	strcpy(record->transport, "vfio");
+	record->limits = FACETD_LIMITS_DEFAULT;
+	facet_part_token(record->token);
+	return true;
 }
 
 void facetd_method_create(struct facet_varlink_call *call, void *owner)
@@ -200,11 +265,20 @@ void facetd_method_create(struct facet_varlink_call *call, void *owner)
 	struct facetd_record record = { 0 };
 	struct facetd *daemon = owner;
 	struct facetd_vgpu *vgpu;
+	const char *mechanism;
+	enum facet_mechanism hardware;
 	struct facet_error err;
-	int r;
+	int r = 0;
 
-	if (!facetd_check(call, known) || !read_config(call, daemon, &record))
+	if (!facetd_check(call, known) || !read_name(call, &record))
 		return;
+	mechanism = facetd_get_string(call, "mechanism");
+	if (mechanism && facet_part_mechanism(mechanism, &hardware)) {
+		if (!read_part(call, known, mechanism, &record))
+			return;
+	} else if (!read_config(call, daemon, &record)) {
+		return;
+	}
 	if (facetd_vgpu_find(daemon, record.name)) {
 		facetd_fail(call, "io.facet.AlreadyExists", record.name,
 			    "there is a vGPU %s already: choose another name, or `facet rm %s` "
@@ -218,7 +292,8 @@ void facetd_method_create(struct facet_varlink_call *call, void *owner)
 			    FACETD_MAX_VGPUS);
 		return;
 	}
-	r = facetd_arbitration_admit(daemon, record.gpu, NULL, &record.limits, &err);
+	if (!record.token[0])
+		r = facetd_arbitration_admit(daemon, record.gpu, NULL, &record.limits, &err);
 	if (r)
 		facetd_fail_limits(call, record.name, r, err.text);
 	else if (facetd_vgpu_create(daemon, &record, &vgpu, &err))

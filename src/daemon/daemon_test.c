@@ -219,9 +219,20 @@ static void test_record_versions(void **state)
 	assert_int_equal(load(place, "{\"version\":3," COMMON LIMITS ",\"kvmfr\":null}", &r, &err),
 			 0);
 	assert_string_equal(r.kvmfr.path, "");
-	assert_int_equal(load(place, "{\"version\":4}", &r, &err), -EPROTONOSUPPORT);
-	assert_non_null(strstr(err.text, "version 4"));
-	assert_non_null(strstr(err.text, "up to 3"));
+	assert_string_equal(r.token, "");
+	assert_int_equal(load(place,
+			      "{\"version\":4," COMMON LIMITS ",\"transport\":\"vfio\",\"part\":{"
+			      "\"token\":\"00112233445566778899aabbccddeeff\",\"taken\":true}}",
+			      &r, &err),
+			 0);
+	assert_string_equal(r.token, "00112233445566778899aabbccddeeff");
+	assert_true(r.taken);
+	assert_int_equal(
+		load(place, "{\"version\":4," COMMON LIMITS ",\"transport\":\"vfio\"}", &r, &err),
+		-EINVAL);
+	assert_int_equal(load(place, "{\"version\":5}", &r, &err), -EPROTONOSUPPORT);
+	assert_non_null(strstr(err.text, "version 5"));
+	assert_non_null(strstr(err.text, "up to 4"));
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
 		assert_int_equal(load(place, wrong[i], &r, &err), -EINVAL);
 	facetd_rundir_remove(&place->dir, "one");

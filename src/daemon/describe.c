@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "daemon/arbitration.h"
+#include "daemon/given.h"
 #include "daemon/process.h"
 
 #define LOG_AREA "facetd"
@@ -51,6 +52,8 @@ static json_t *describe_guest(const struct facetd_vgpu *vgpu)
 	socklen_t size = sizeof(peer);
 	char command[64];
 
+	if (vgpu->given)
+		return facetd_given_guest(vgpu);
 	if (!facetd_held_in_use(&vgpu->held) ||
 	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
 		return json_null();
@@ -70,6 +73,8 @@ static const char *state_of(const struct facetd_vgpu *vgpu, const json_t *status
 	case FACETD_UP:
 		break;
 	}
+	if (vgpu->given)
+		return vgpu->given->holders.count ? "running" : "idle";
 	if (!status)
 		return "unresponsive";
 	if (json_is_true(json_object_get(status, "running")))
@@ -89,8 +94,12 @@ static const char *consequence(const char *reason, const char *state, const json
 	return "";
 }
 
-static json_t *describe_limits(const struct facetd_limits *l)
+/* Of hardware facet sets none: zeros, and no cap. */
+static json_t *describe_limits(const struct facetd_vgpu *vgpu)
 {
+	static const struct facetd_limits none = { .share = { .cap_ppm = FACET_SHARE_ALL } };
+	const struct facetd_limits *l = vgpu->given ? &none : &vgpu->record.limits;
+
 	return json_pack("{s:I, s:I, s:I, s:I, s:s, s:b, s:I}", "weight",
 			 (json_int_t)l->share.weight, "cap_ppm", (json_int_t)l->share.cap_ppm,
 			 "reservation_ppm", (json_int_t)l->share.reservation_ppm, "vram_bytes",
@@ -124,8 +133,11 @@ static const char *enforcer_word(enum facetd_enforcer who)
 static json_t *describe_enforcement(const struct facetd_vgpu *vgpu)
 {
 	struct facetd_enforcement e;
-	json_t *list = json_array();
+	json_t *list;
 
+	if (vgpu->given)
+		return facetd_given_enforcement(vgpu);
+	list = json_array();
 	for (unsigned int i = 0; facetd_arbitration_enforcement(vgpu, i, &e); i++)
 		json_array_append_new(list, json_pack("{s:s, s:s, s:o}", "limit", e.what, "by",
 						      enforcer_word(e.who), "why",
@@ -150,13 +162,13 @@ json_t *facetd_describe_counters(struct facetd_vgpu *vgpu, const json_t *answer)
 	struct facetd_histograms h;
 
 	facetd_arbitration_histograms(vgpu, &h);
-	return json_pack("{s:s, s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name", r->name,
-			 "gpu", r->gpu, "state", state_of(vgpu, status), "restarts",
-			 (int)r->restarts, "guest", describe_guest(vgpu), "limits",
-			 describe_limits(&r->limits), "measured", describe_measured(vgpu), "wait",
-			 describe_histogram(&h.wait), "execution", describe_histogram(&h.execution),
-			 "latency", describe_histogram(&h.latency), "status",
-			 status ? status : json_null());
+	return json_pack("{s:s, s:s, s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name",
+			 r->name, "gpu", r->gpu, "mechanism", r->mechanism, "state",
+			 state_of(vgpu, status), "restarts", (int)r->restarts, "guest",
+			 describe_guest(vgpu), "limits", describe_limits(vgpu), "measured",
+			 describe_measured(vgpu), "wait", describe_histogram(&h.wait), "execution",
+			 describe_histogram(&h.execution), "latency",
+			 describe_histogram(&h.latency), "status", status ? status : json_null());
 }
 
 json_t *facetd_describe_state(struct facetd_vgpu *vgpu, const json_t *answer)
@@ -164,8 +176,7 @@ json_t *facetd_describe_state(struct facetd_vgpu *vgpu, const json_t *answer)
 	json_t *status = answer ? facetd_describe_status(answer) : NULL;
 	json_t *state = json_pack("{s:s, s:s, s:s, s:i, s:o}", "name", vgpu->record.name, "state",
 				  state_of(vgpu, status), "reason", vgpu->record.reason, "restarts",
-				  (int)vgpu->record.restarts, "limits",
-				  describe_limits(&vgpu->record.limits));
+				  (int)vgpu->record.restarts, "limits", describe_limits(vgpu));
 
 	json_decref(status);
 	return state;
@@ -176,6 +187,7 @@ json_t *facetd_describe(struct facetd_vgpu *vgpu, const json_t *answer)
 	const struct facetd_record *r = &vgpu->record;
 	json_t *status = answer ? facetd_describe_status(answer) : NULL;
 	const char *state = state_of(vgpu, status);
+	bool given = vgpu->given;
 	char reason[sizeof(r->reason) + 40];
 	char socket[PATH_MAX], log[PATH_MAX], file[32];
 
@@ -183,16 +195,17 @@ json_t *facetd_describe(struct facetd_vgpu *vgpu, const json_t *answer)
 	facetd_rundir_path(&vgpu->daemon->dir, r->name, file, socket);
 	facetd_rundir_path(&vgpu->daemon->dir, r->name, "log", log);
 	snprintf(reason, sizeof(reason), "%s%s", r->reason, consequence(r->reason, state, answer));
-	return json_pack(
-		"{s:s, s:s, s:s, s:i, s:i, s:i, s:I, s:s, s:s, s:i, s:I, s:o, s:s, s:s,"
-		" s:o, s:o, s:s, s:b, s:o, s:o, s:o, s:s, s:s}",
-		"name", r->name, "gpu", r->gpu, "mechanism", r->mechanism, "width", r->width,
-		"height", r->height, "outputs", r->outputs, "vram_bytes",
-		(json_int_t)r->limits.vram_bytes, "state", state, "reason", reason, "restarts",
-		r->restarts, "created", (json_int_t)r->created, "pid",
-		vgpu->pidfd >= 0 ? json_integer(r->pid) : json_null(), "socket", socket, "log", log,
-		"guest", describe_guest(vgpu), "status", status ? status : json_null(), "type",
-		r->type, "overcommit", (int)r->limits.overcommit, "limits",
-		describe_limits(&r->limits), "measured", describe_measured(vgpu), "enforcement",
-		describe_enforcement(vgpu), "kvmfr", r->kvmfr.path, "transport", r->transport);
+	return json_pack("{s:s, s:s, s:s, s:i, s:i, s:i, s:I, s:s, s:s, s:i, s:I, s:o, s:s, s:s,"
+			 " s:o, s:o, s:s, s:b, s:o, s:o, s:o, s:s, s:s, s:o}",
+			 "name", r->name, "gpu", r->gpu, "mechanism", r->mechanism, "width",
+			 r->width, "height", r->height, "outputs", r->outputs, "vram_bytes",
+			 given ? 0 : (json_int_t)r->limits.vram_bytes, "state", state, "reason",
+			 reason, "restarts", r->restarts, "created", (json_int_t)r->created, "pid",
+			 vgpu->pidfd >= 0 ? json_integer(r->pid) : json_null(), "socket",
+			 given ? "" : socket, "log", given ? "" : log, "guest",
+			 describe_guest(vgpu), "status", status ? status : json_null(), "type",
+			 r->type, "overcommit", (int)r->limits.overcommit, "limits",
+			 describe_limits(vgpu), "measured", describe_measured(vgpu), "enforcement",
+			 describe_enforcement(vgpu), "kvmfr", r->kvmfr.path, "transport",
+			 r->transport, "part", facetd_given_describe(vgpu));
 }

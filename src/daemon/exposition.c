@@ -5,6 +5,7 @@
 #include "base/checked.h"
 #include "daemon/gpus.h"
 #include "daemon/metrics.h"
+#include "host/part.h"
 
 enum { MAX_BUCKETS = 64 };
 
@@ -182,6 +183,7 @@ static void write_states(FILE *out, const char *name, const char *help, const js
 
 static void write_up(FILE *out, const json_t *vgpus)
 {
+	enum facet_mechanism mechanism;
 	json_t *one;
 	size_t i;
 
@@ -190,6 +192,9 @@ static void write_up(FILE *out, const json_t *vgpus)
 	      out);
 	json_array_foreach(vgpus, i, one)
 	{
+		/* A part of hardware has no process. */
+		if (facet_part_mechanism(text(one, "mechanism"), &mechanism))
+			continue;
 		fputs("facet_vgpu_up", out);
 		label(out, one);
 		fprintf(out, "} %d\n", json_is_object(json_object_get(one, "status")));

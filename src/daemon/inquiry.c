@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "daemon/describe.h"
+#include "daemon/given.h"
 
 enum { STATUS_TIMEOUT_US = 3000000 };
 
@@ -23,6 +24,7 @@ struct facetd_inquiry {
 	void (*done)(void *owner, json_t *list);
 	void *owner;
 	unsigned int count, pending;
+	struct facetd_look *look; /* at parts of hardware */
 	struct item items[];
 };
 
@@ -49,6 +51,14 @@ static void release(struct facetd_inquiry *inquiry)
 		finish(inquiry);
 }
 
+static void on_look(void *owner)
+{
+	struct facetd_inquiry *inquiry = owner;
+
+	inquiry->look = NULL;
+	release(inquiry);
+}
+
 static void on_status(void *owner, const struct facet_varlink_answer *answer, int error)
 {
 	struct item *item = owner;
@@ -66,7 +76,7 @@ static void ask(struct facetd_inquiry *inquiry, const struct facetd_vgpu *vgpu)
 
 	item->inquiry = inquiry;
 	strcpy(item->name, vgpu->record.name);
-	if (vgpu->phase != FACETD_UP)
+	if (vgpu->phase != FACETD_UP || vgpu->given)
 		return;
 	facetd_rundir_path(&inquiry->daemon->dir, item->name, "control.sock", path);
 	if (facet_varlink_request_create(
@@ -101,6 +111,7 @@ int facetd_inquiry_create(struct facetd *daemon, const struct facetd_vgpu *only,
 	else
 		facet_list_for_each(link, &daemon->vgpus)
 			ask(inquiry, facet_container_of(link, struct facetd_vgpu, link));
+	inquiry->pending += facetd_given_look(daemon, only, on_look, inquiry, &inquiry->look);
 	release(inquiry);
 	return 0;
 }
@@ -109,6 +120,7 @@ void facetd_inquiry_cancel(struct facetd_inquiry *inquiry)
 {
 	if (!inquiry)
 		return;
+	facetd_given_look_cancel(inquiry->look);
 	for (unsigned int i = 0; i < inquiry->count; i++) {
 		facet_varlink_request_destroy(inquiry->items[i].request);
 		json_decref(inquiry->items[i].status);

@@ -18,6 +18,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "daemon/arbitration.h"
+#include "daemon/given.h"
 #include "daemon/methods.h"
 #include "daemon/metrics.h"
 #include "daemon/monitor.h"
@@ -30,7 +31,7 @@
 enum { TRIM_INTERVAL_US = 30000000 };
 
 struct options {
-	const char *runtime_dir, *program, *group, *types, *metrics;
+	const char *runtime_dir, *program, *group, *types, *metrics, *host_root;
 	struct facetd_arbitration_config arbitration;
 	bool verbose;
 };
@@ -47,6 +48,7 @@ static const char help[] =
 	"  --vgpu-program FILE  the facet-vgpu to start (or the variable FACET_VGPU)\n"
 	"  --vram SIZE          memory that soft0 has to give (64M, 4G; half of this host's)\n"
 	"  --overcommit         quotas may add up to more memory than a GPU has\n"
+	"  --host-root DIR      for tests: give away the parts of a made-up host below DIR\n"
 	"  --verbose            say more\n"
 	"  --help, --version\n\n"
 	"SIGTERM ends facetd and leaves the vGPUs running; the next facetd finds them again.\n"
@@ -79,6 +81,7 @@ static int parse(int argc, char **argv, struct options *ret)
 		{ "vgpu-program", required_argument, NULL, 'p' },
 		{ "vram", required_argument, NULL, 'M' },
 		{ "overcommit", no_argument, NULL, 'o' },
+		{ "host-root", required_argument, NULL, 'r' },
 		{ "verbose", no_argument, NULL, 'v' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
@@ -114,6 +117,9 @@ static int parse(int argc, char **argv, struct options *ret)
 			break;
 		case 'o':
 			ret->arbitration.overcommit = true;
+			break;
+		case 'r':
+			ret->host_root = optarg;
 			break;
 		case 'v':
 			ret->verbose = true;
@@ -261,6 +267,7 @@ static int run(struct facetd *daemon, struct facet_error *err)
 	int r;
 
 	adopt_all(daemon);
+	facetd_hardware_sweep(daemon);
 	log_info("%s/io.facet: ready", daemon->dir.path);
 	sd_notify(0, "READY=1");
 	r = sd_event_loop(daemon->event);
@@ -299,6 +306,8 @@ static int serve(struct facetd *daemon, const struct options *options, struct fa
 
 static void tidy_up(struct facetd *daemon)
 {
+	/* What it waits for may end a vGPU, or begin one. */
+	facetd_hardware_destroy(daemon);
 	if (daemon->count)
 		log_info("%u vGPUs go on; the next facetd finds them", daemon->count);
 	while (!facet_list_empty(&daemon->vgpus))
@@ -334,6 +343,9 @@ int main(int argc, char **argv)
 		r = facet_error_set(&err, -EIO, "event loop: cannot be set up");
 	if (!r)
 		r = facetd_arbitration_create(&daemon, &options.arbitration, &err);
+	if (!r)
+		r = facetd_hardware_create(&daemon, options.host_root ? options.host_root : "/",
+					   &err);
 	if (!r)
 		r = serve(&daemon, &options, &err);
 	tidy_up(&daemon);

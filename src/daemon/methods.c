@@ -6,13 +6,14 @@
 
 #include "daemon/call.h"
 #include "daemon/describe.h"
+#include "daemon/given.h"
 #include "daemon/gpus.h"
 #include "daemon/inquiry.h"
 #include "daemon/monitor.h"
 #include "daemon/types.h"
 #include "io.facet.varlink.h"
 
-enum { INTERFACE_VERSION = 3 }; /* counts what was added to the interface */
+enum { INTERFACE_VERSION = 4 }; /* counts what was added to the interface */
 
 static const struct facetd_parameter no_parameters[] = { { NULL } };
 static const struct facetd_parameter only_name[] = { { "name", JSON_STRING, true }, { NULL } };
@@ -56,7 +57,11 @@ static void remove_(struct facet_varlink_call *call, void *owner)
 
 	if (!vgpu)
 		return;
-	if (facetd_held_in_use(&vgpu->held) && !json_is_true(facetd_get(call, "force")))
+	if (vgpu->given && vgpu->given->busy)
+		facetd_fail(call, "io.facet.InUse", vgpu->record.name,
+			    "vGPU %s is being made, restarted or removed: try again",
+			    vgpu->record.name);
+	else if (facetd_held_in_use(&vgpu->held) && !json_is_true(facetd_get(call, "force")))
 		facetd_fail(call, "io.facet.InUse", vgpu->record.name,
 			    "a virtual machine uses vGPU %s: end it first, or force the removal "
 			    "(--force)",
@@ -70,8 +75,12 @@ static void restart(struct facet_varlink_call *call, void *owner)
 	struct facetd_vgpu *vgpu = facetd_check(call, only_name) ? facetd_find(call, owner) : NULL;
 	struct facet_error err;
 
+	if (vgpu && vgpu->given && vgpu->phase != FACETD_FAILED)
+		facetd_fail(call, "io.facet.Failed", vgpu->record.name,
+			    "vGPU %s is a part of %s, which works, and has no process",
+			    vgpu->record.name, vgpu->record.gpu);
 	/* On failure the waiter has been told why. */
-	if (vgpu && facetd_wait(owner, call, vgpu, false))
+	else if (vgpu && facetd_wait(owner, call, vgpu, false))
 		facetd_vgpu_restart(vgpu, &err);
 }
 

@@ -95,6 +95,12 @@ struct facetd_vgpu *facetd_find_up(struct facet_varlink_call *call, struct facet
 	struct facetd_vgpu *vgpu = facetd_find(call, daemon);
 	const char *name = vgpu ? vgpu->record.name : NULL;
 
+	if (vgpu && vgpu->given) {
+		facetd_fail(call, "io.facet.Failed", name,
+			    "vGPU %s is a part of %s, whose pictures only the guest and QEMU have",
+			    name, vgpu->record.gpu);
+		return NULL;
+	}
 	if (!vgpu || vgpu->phase == FACETD_UP)
 		return vgpu;
 	if (vgpu->phase == FACETD_FAILED)

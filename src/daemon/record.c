@@ -37,6 +37,12 @@ static json_t *pack_kvmfr(const struct facetd_record *r)
 			 files);
 }
 
+static json_t *pack_part(const struct facetd_record *r)
+{
+	return r->token[0] ? json_pack("{s:s, s:b}", "token", r->token, "taken", (int)r->taken)
+			   : json_null();
+}
+
 bool facetd_transport_known(const char *name)
 {
 	return strcmp(name, "vhost-user") == 0 || strcmp(name, "vfio-user") == 0;
@@ -52,14 +58,14 @@ int facetd_record_save(const struct facetd_rundir *dir, const struct facetd_reco
 {
 	char path[PATH_MAX], fresh[PATH_MAX];
 	json_t *json = json_pack(
-		"{s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:o, s:o, s:I, s:i, s:I, s:i, "
-		"s:s}",
+		"{s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:o, s:o, s:I, s:o, s:i, s:I, "
+		"s:i, s:s}",
 		"version", FACETD_STATE_VERSION, "name", r->name, "gpu", r->gpu, "node", r->node,
 		"mechanism", r->mechanism, "type", r->type, "transport", r->transport, "width",
 		r->width, "height", r->height, "outputs", r->outputs, "limits", pack_limits(r),
-		"kvmfr", pack_kvmfr(r), "created", (json_int_t)r->created, "pid", (int)r->pid,
-		"start_time", (json_int_t)r->start_time, "restarts", r->restarts, "reason",
-		r->reason);
+		"kvmfr", pack_kvmfr(r), "created", (json_int_t)r->created, "part", pack_part(r),
+		"pid", (int)r->pid, "start_time", (json_int_t)r->start_time, "restarts",
+		r->restarts, "reason", r->reason);
 	int code = 0;
 
 	facetd_rundir_path(dir, r->name, "vgpu.json", path);
@@ -171,14 +177,35 @@ static int read_kvmfr(const json_t *json, const char *path, struct facetd_record
 	return 0;
 }
 
+/* Absent before version 4. */
+static int read_part(const json_t *json, const char *path, struct facetd_record *r,
+		     struct facet_error *err)
+{
+	json_t *part = json_object_get(json, "part");
+	const char *token;
+	int taken;
+
+	if (!part || json_is_null(part))
+		return 0;
+	if (json_unpack(part, "{s:s, s:b}", "token", &token, "taken", &taken) < 0 ||
+	    strlen(token) != sizeof(r->token) - 1 ||
+	    strspn(token, "0123456789abcdef") != sizeof(r->token) - 1)
+		return facet_error_set(err, -EINVAL, "%s: part: no facetd wrote it so", path);
+	strcpy(r->token, token);
+	r->taken = taken;
+	return 0;
+}
+
 /* Absent before version 3. */
 static int read_transport(const json_t *json, const char *path, struct facetd_record *r,
 			  struct facet_error *err)
 {
 	const json_t *transport = json_object_get(json, "transport");
 	const char *name = transport ? json_string_value(transport) : "vhost-user";
+	bool known =
+		name && (r->token[0] ? strcmp(name, "vfio") == 0 : facetd_transport_known(name));
 
-	if (!name || !facetd_transport_known(name))
+	if (!known)
 		return facet_error_set(err, -EINVAL, "%s: transport: no facetd wrote it so", path);
 	strcpy(r->transport, name);
 	return 0;
@@ -218,6 +245,8 @@ static int read_any(const json_t *json, const char *path, const char *name, stru
 	if (code)
 		return code;
 	code = number == 1 ? read_limits_1(json, path, r, err) : read_limits(json, path, r, err);
+	if (!code)
+		code = read_part(json, path, r, err);
 	if (!code)
 		code = read_transport(json, path, r, err);
 	return code ? code : read_kvmfr(json, path, r, err);

@@ -13,10 +13,10 @@
 #include "daemon/vgpu_limits.h"
 
 /*
- * Written with every record; a facetd refuses newer ones. 1 (facet 0.1.0 before limits) and 2
- * (before screens were published, and vfio-user) are read.
+ * Written with every record; a facetd refuses newer ones. 1 (facet 0.1.0 before limits), 2 (before
+ * screens were published, and vfio-user) and 3 (before parts of hardware) are read.
  */
-enum { FACETD_STATE_VERSION = 3 };
+enum { FACETD_STATE_VERSION = 4 };
 
 enum { FACETD_MAX_OUTPUTS = 16 };
 
@@ -29,15 +29,19 @@ struct facetd_kvmfr {
 
 struct facetd_record {
 	char name[65];
-	char gpu[32];       /* "soft0", "renderD128" */
+	char gpu[32];       /* "soft0", "renderD128"; of hardware: "0000:03:00.0" */
 	char node[64];      /* "/dev/dri/renderD128", or "" */
-	char mechanism[16]; /* "virgl", "2d" */
+	char mechanism[16]; /* "virgl", "2d"; "sriov", ... */
 	char type[65];      /* what it was made as, or "" */
-	char transport[16]; /* "vhost-user", "vfio-user" */
+	char transport[16]; /* "vhost-user", "vfio-user"; of hardware "vfio" */
 	unsigned int width, height, outputs;
 	struct facetd_limits limits;
 	struct facetd_kvmfr kvmfr;
 	int64_t created; /* seconds since 1970 */
+
+	/* A part of hardware (host/part.h); what it is stands where its token leads. */
+	char token[33]; /* "": none, a process of ours serves the guest */
+	bool taken;     /* once; if not yet, its creation was cut short */
 
 	pid_t pid; /* 0: none */
 	uint64_t start_time;

@@ -60,6 +60,13 @@ void facetd_method_set(struct facet_varlink_call *call, void *owner)
 
 	if (!vgpu)
 		return;
+	if (vgpu->given) {
+		facetd_fail(call, "io.facet.Failed", vgpu->record.name,
+			    "vGPU %s is a part of %s, whose limits its driver sets: `facet show "
+			    "%s` tells them",
+			    vgpu->record.name, vgpu->record.gpu, vgpu->record.name);
+		return;
+	}
 	limits = vgpu->record.limits;
 	if (!facetd_get_limits(call, &limits))
 		return;

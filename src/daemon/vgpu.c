@@ -15,10 +15,12 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "daemon/arbitration.h"
+#include "daemon/given.h"
 #include "daemon/kvmfr.h"
 #include "daemon/launch.h"
 #include "daemon/monitor.h"
 #include "daemon/process.h"
+#include "daemon/vgpu_internal.h"
 
 /* What QEMU does not connect again by itself (vfio-user). */
 #define LOST_DEVICE "; the guest lost the device"
@@ -45,7 +47,7 @@ static void close_fd(int *fd)
 	*fd = -1;
 }
 
-static void settle(struct facetd_vgpu *vgpu, int error, const char *text)
+void facetd_vgpu_settle(struct facetd_vgpu *vgpu, int error, const char *text)
 {
 	void (*settled)(void *, struct facetd_vgpu *, int, const char *) = vgpu->settled;
 
@@ -55,7 +57,7 @@ static void settle(struct facetd_vgpu *vgpu, int error, const char *text)
 		settled(vgpu->settled_owner, vgpu, error, text);
 }
 
-static void save(const struct facetd_vgpu *vgpu)
+void facetd_vgpu_save(const struct facetd_vgpu *vgpu)
 {
 	struct facet_error err;
 
@@ -86,18 +88,19 @@ void facetd_vgpu_forget(struct facetd_vgpu *vgpu)
 	facet_list_remove(&vgpu->link);
 	vgpu->daemon->count--;
 	facetd_monitor_changed(vgpu->daemon);
+	facetd_given_destroy(vgpu->given);
 	free(vgpu);
 }
 
-static void vanish(struct facetd_vgpu *vgpu, int error, const char *text)
+void facetd_vgpu_vanish(struct facetd_vgpu *vgpu, int error, const char *text)
 {
 	facetd_kvmfr_remove(vgpu);
 	facetd_rundir_remove(&vgpu->daemon->dir, vgpu->record.name);
-	settle(vgpu, error, text);
+	facetd_vgpu_settle(vgpu, error, text);
 	facetd_vgpu_forget(vgpu);
 }
 
-static struct facetd_vgpu *vgpu_new(struct facetd *daemon, const struct facetd_record *record)
+struct facetd_vgpu *facetd_vgpu_new(struct facetd *daemon, const struct facetd_record *record)
 {
 	struct facetd_vgpu *vgpu = calloc(1, sizeof(*vgpu)), *other;
 	struct facet_list *link;
@@ -107,6 +110,13 @@ static struct facetd_vgpu *vgpu_new(struct facetd *daemon, const struct facetd_r
 	vgpu->daemon = daemon;
 	vgpu->record = *record;
 	vgpu->listen_fd = vgpu->control_fd = vgpu->pidfd = -1;
+	if (record->token[0]) {
+		vgpu->given = facetd_given_create();
+		if (!vgpu->given) {
+			free(vgpu);
+			return NULL;
+		}
+	}
 	/* Kept in the order of names, as people want to see them. */
 	facet_list_for_each(link, &daemon->vgpus)
 	{
@@ -191,10 +201,10 @@ static void give_up(struct facetd_vgpu *vgpu)
 	if (fd >= 0 &&
 	    sd_event_add_io(vgpu->daemon->event, &vgpu->hangup, fd, 0, on_hangup, vgpu) < 0)
 		facetd_held_drop(&vgpu->held);
-	save(vgpu);
+	facetd_vgpu_save(vgpu);
 	log_error("%s: %s; `facet restart %s` tries again", vgpu->record.name, vgpu->record.reason,
 		  vgpu->record.name);
-	settle(vgpu, -EIO, vgpu->record.reason);
+	facetd_vgpu_settle(vgpu, -EIO, vgpu->record.reason);
 }
 
 static void start_or_give_up(struct facetd_vgpu *vgpu)
@@ -223,7 +233,7 @@ static void after_death(struct facetd_vgpu *vgpu, const char *how)
 	const char *next = vgpu->phase == FACETD_STARTING ? "did not start" : "died";
 
 	if (vgpu->fresh) {
-		vanish(vgpu, -EIO, how);
+		facetd_vgpu_vanish(vgpu, -EIO, how);
 		return;
 	}
 	log_warn("%s: facet-vgpu %d %s: %s", record->name, (int)record->pid, next, how);
@@ -263,7 +273,7 @@ static void after_hang(struct facetd_vgpu *vgpu, const char *how)
 	log_warn("%s: %d hangs in %d s: the next process comes in %d s", record->name,
 		 FACETD_MAX_HANGS, FACETD_DEATHS_SECONDS, HANG_PAUSE_US / 1000000);
 	vgpu->phase = FACETD_STARTING;
-	save(vgpu);
+	facetd_vgpu_save(vgpu);
 	if (sd_event_add_time_relative(vgpu->daemon->event, &vgpu->timer, CLOCK_MONOTONIC,
 				       HANG_PAUSE_US, 0, on_patience, vgpu) < 0)
 		start_or_give_up(vgpu);
@@ -283,7 +293,7 @@ static int on_death(sd_event_source *source, int fd, uint32_t revents, void *use
 	facetd_monitor_changed(vgpu->daemon);
 	if (vgpu->phase == FACETD_STOPPING && !vgpu->respawn) {
 		log_info("%s: removed", vgpu->record.name);
-		vanish(vgpu, 0, "");
+		facetd_vgpu_vanish(vgpu, 0, "");
 	} else if (vgpu->phase == FACETD_STOPPING) {
 		vgpu->record.restarts++;
 		start_or_give_up(vgpu);
@@ -328,7 +338,7 @@ static void come_up(struct facetd_vgpu *vgpu)
 	vgpu->timer = sd_event_source_disable_unref(vgpu->timer);
 	vgpu->phase = FACETD_UP;
 	vgpu->fresh = false;
-	settle(vgpu, 0, "");
+	facetd_vgpu_settle(vgpu, 0, "");
 }
 
 static int on_ask_again(sd_event_source *source, uint64_t usec, void *userdata)
@@ -433,7 +443,7 @@ static int start(struct facetd_vgpu *vgpu, struct facet_error *err)
 		return r;
 	vgpu->phase = FACETD_STARTING;
 	vgpu->record.start_time = facetd_process_start_time(vgpu->record.pid);
-	save(vgpu);
+	facetd_vgpu_save(vgpu);
 	r = watch(vgpu);
 	if (r >= 0)
 		r = sd_event_add_time_relative(vgpu->daemon->event, &vgpu->timer, CLOCK_MONOTONIC,
@@ -456,17 +466,21 @@ int facetd_vgpu_create(struct facetd *daemon, const struct facetd_record *record
 
 	if (r)
 		return r;
-	vgpu = vgpu_new(daemon, record);
+	vgpu = facetd_vgpu_new(daemon, record);
 	if (!vgpu) {
 		facetd_rundir_remove(&daemon->dir, record->name);
 		return facet_error_set(err, -ENOMEM, "%s: out of memory", record->name);
 	}
 	vgpu->fresh = true;
-	r = facetd_arbitration_attach(vgpu, err);
-	if (!r)
-		r = start(vgpu, err);
+	if (vgpu->given) {
+		r = facetd_given_take(vgpu, err);
+	} else {
+		r = facetd_arbitration_attach(vgpu, err);
+		if (!r)
+			r = start(vgpu, err);
+	}
 	if (r)
-		vanish(vgpu, r, err->text);
+		facetd_vgpu_vanish(vgpu, r, err->text);
 	else
 		*ret = vgpu;
 	return r;
@@ -480,9 +494,13 @@ int facetd_vgpu_adopt(struct facetd *daemon, const char *name, struct facet_erro
 
 	if (r)
 		return r;
-	vgpu = vgpu_new(daemon, &record);
+	vgpu = facetd_vgpu_new(daemon, &record);
 	if (!vgpu)
 		return facet_error_set(err, -ENOMEM, "%s: out of memory", name);
+	if (vgpu->given) {
+		facetd_given_adopt(vgpu);
+		return 0;
+	}
 	if (facetd_arbitration_attach(vgpu, err))
 		log_error("%s: its limits are not enforced: %s", name, err->text);
 	if (facetd_process_open(record.pid, record.start_time, &vgpu->pidfd) == 0 &&
@@ -524,8 +542,12 @@ void facetd_vgpu_remove(struct facetd_vgpu *vgpu)
 {
 	char path[PATH_MAX];
 
+	if (vgpu->given) {
+		facetd_given_release(vgpu);
+		return;
+	}
 	if (vgpu->pidfd < 0) {
-		vanish(vgpu, 0, "");
+		facetd_vgpu_vanish(vgpu, 0, "");
 		return;
 	}
 	vgpu->phase = FACETD_STOPPING;
@@ -547,6 +569,8 @@ void facetd_vgpu_remove(struct facetd_vgpu *vgpu)
 
 int facetd_vgpu_restart(struct facetd_vgpu *vgpu, struct facet_error *err)
 {
+	if (vgpu->given)
+		return facetd_given_take(vgpu, err);
 	memset(vgpu->deaths, 0, sizeof(vgpu->deaths));
 	snprintf(vgpu->record.reason, sizeof(vgpu->record.reason), "restarted by hand");
 	if (vgpu->pidfd < 0) {
@@ -556,7 +580,6 @@ int facetd_vgpu_restart(struct facetd_vgpu *vgpu, struct facet_error *err)
 		r = start(vgpu, err);
 		if (r) {
 			snprintf(vgpu->record.reason, sizeof(vgpu->record.reason), "%s", err->text);
-			vgpu->settled = NULL;
 			give_up(vgpu);
 		}
 		return r;

@@ -28,6 +28,7 @@ struct facetd {
 	struct facet_varlink_server *server;
 	sd_event_source *trim; /* keeps logs short */
 	struct facetd_arbitration *arbitration;
+	struct facetd_hardware *hardware; /* given.h */
 	struct facetd_types *types;
 	struct facetd_monitor *monitor;
 	struct facetd_metrics *metrics;
@@ -37,6 +38,9 @@ struct facetd {
  * STARTING: a process runs and has not answered yet. UP: it has, once; a waiter is told.
  * STOPPING: it is to end; after that the vGPU goes, or a new process comes (respawn).
  * FAILED: no process, no sockets; restart() leads back to STARTING.
+ *
+ * A part of hardware has no process. STARTING: it is being taken. UP: it can be, or is, in use.
+ * STOPPING: it is being given back. FAILED: it is not as it was left.
  */
 enum facetd_phase { FACETD_STARTING, FACETD_UP, FACETD_STOPPING, FACETD_FAILED };
 
@@ -56,6 +60,7 @@ struct facetd_vgpu {
 	bool strange;           /* what it told was wrong, which has been said */
 	struct facetd_held held;
 	struct facetd_arbitrated *arbitrated; /* arbitration.h; NULL: not attached */
+	struct facetd_given *given;           /* given.h; NULL: a process of ours serves it */
 	uint64_t log_start;                   /* where its process began to write */
 	uint64_t deaths[FACETD_MAX_DEATHS];   /* CLOCK_MONOTONIC us, newest first */
 	uint64_t hangs[FACETD_MAX_HANGS];
@@ -81,7 +86,9 @@ int facetd_vgpu_adopt(struct facetd *daemon, const char *name, struct facet_erro
 /* Ends the process and removes everything; then the waiter is called, and @vgpu is gone. */
 void facetd_vgpu_remove(struct facetd_vgpu *vgpu);
 
-/* A new process; the waiter is told when it is up. */
+/*
+ * A new process, or for hardware that failed another part; the waiter is told when it is up.
+ */
 int facetd_vgpu_restart(struct facetd_vgpu *vgpu, struct facet_error *err);
 
 /* Forgets a vGPU and leaves its process running. */

@@ -36,7 +36,15 @@ static void on_settled(void *owner, struct facetd_vgpu *vgpu, int error, const c
 
 	free(wait);
 	facet_varlink_call_on_gone(call, NULL, NULL);
-	if (error)
+	if (error == -EBUSY)
+		facetd_fail(call, "io.facet.InUse", vgpu->record.name, "vGPU %s: %s",
+			    vgpu->record.name, text);
+	else if (error == -ENOSPC)
+		facetd_fail(call, "io.facet.LimitReached", NULL, "vGPU %s: %s", vgpu->record.name,
+			    text);
+	else if (error == -EINVAL)
+		facetd_fail_argument(call, "gpu", "vGPU %s: %s", vgpu->record.name, text);
+	else if (error)
 		facetd_fail(call, "io.facet.Failed", vgpu->record.name, "vGPU %s: %s",
 			    vgpu->record.name, text);
 	else if (removal)

@@ -17,8 +17,8 @@ enum {
 const char *facet_mechanism_name(enum facet_mechanism mechanism)
 {
 	static const char *const names[FACET_MECHANISM_COUNT] = {
-		[FACET_VIRGL] = "virgl", [FACET_VFIO] = "vfio", [FACET_SRIOV] = "sriov",
-		[FACET_MDEV] = "mdev",   [FACET_GVTG] = "gvtg", [FACET_VENDOR_VF] = "vendor-vf",
+		[FACET_VIRGL] = "virgl", [FACET_VFIO] = "vfio",    [FACET_SRIOV] = "sriov",
+		[FACET_MDEV] = "mdev",   [FACET_GVTG] = "gvtg-hw", [FACET_VENDOR_VF] = "vendor-vf",
 	};
 
 	return names[mechanism];

@@ -12,7 +12,7 @@
 
 /* Hidden names: what is exported begins with facet_. */
 
-enum { FACETLIB_INTERFACE = 3 }; /* of io.facet: what we were made for */
+enum { FACETLIB_INTERFACE = 4 }; /* of io.facet: what we were made for */
 
 struct facet_conn {
 	struct facet_client *client;

@@ -234,7 +234,7 @@ class LimitsTest(DaemonCase):
 
     def test_interface(self):
         answer = self.call("GetVersion")
-        self.assertEqual((answer["interface"], answer["state"]), (3, 3))
+        self.assertEqual((answer["interface"], answer["state"]), (4, 4))
         self.call("Create", {"name": "x", "type": "virgl-8", "weight": 3, "cap_ppm": 500000,
                              "reservation_ppm": 1, "eus": "", "eus_exclusive": False,
                              "hang_ms": 500, "overcommit": True, "vram_bytes": 16 * MIB})
@@ -309,13 +309,13 @@ class LimitsTest(DaemonCase):
                         encoding="utf-8")
         path = self.run_dir / "new" / "vgpu.json"
         kept = path.read_text(encoding="utf-8")
-        path.write_text(json.dumps({**json.loads(kept), "version": 4}), encoding="utf-8")
+        path.write_text(json.dumps({**json.loads(kept), "version": 5}), encoding="utf-8")
         self.start()
         self.assertEqual([v["name"] for v in self.listing()], ["old"])
         one = self.show("old")
         self.assertEqual((one["limits"]["weight"], one["limits"]["vram_bytes"]), (100, 64 * MIB))
         self.assertTrue(one["overcommit"])
-        self.assertIn("new/vgpu.json: of version 4", self.daemon_log())
+        self.assertIn("new/vgpu.json: of version 5", self.daemon_log())
         path.write_text(kept, encoding="utf-8")
         self.stop(signal.SIGKILL)
         self.start()
