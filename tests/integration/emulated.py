@@ -14,6 +14,7 @@ def everything(world, kernel):
     machine.run(vfio.MODULES)
     for pf in (IGB, NVME):
         giving.virtual_functions(world, machine, pf)
+    giving.groups(world, machine)
     doctor.whole_group(world, machine)
     doctor.behind_bridge(world, machine)
     vfio.drive(world, machine)

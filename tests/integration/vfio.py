@@ -29,8 +29,7 @@ def drive(world, machine):
     with world.check("a device without vfio-pci: that is said"):
         code, output = machine.attempt(f"edu-test {EDU_ALONE}")
         assert code == 1 and "vfio-pci" in output, output
-    machine.run(MODULES)
-    machine.bind(EDU_ALONE)
+    machine.run(f"facet vfio bind {EDU_ALONE}")
     passed(world, *machine.attempt(f"edu-test --no-reset {EDU_ALONE}"), 25)
     with world.check("the IOMMU stopped what was not mapped, and said so"):
         faults = machine.run("dmesg | grep -i 'DMAR.*fault\\|DMAR.*Request device'")
@@ -39,6 +38,9 @@ def drive(world, machine):
     with world.check("no iommufd in this kernel: that is said"):
         code, output = machine.attempt(f"edu-test --backend cdev {EDU_ALONE}")
         assert code == 1 and "use its group" in output, output
+    with world.check("it is given back: it has no driver, as before"):
+        machine.run(f"facet vfio unbind {EDU_ALONE} && "
+                    f"[ ! -e /sys/bus/pci/devices/{EDU_ALONE}/driver ]")
 
 
 def behind_bridges(world, machine):
