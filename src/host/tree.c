@@ -4,8 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -18,30 +16,18 @@ enum {
 	PATIENCE = 10000, /* times that a path is looked up */
 };
 
-/* The path of a printf format in ret[FACET_TREE_PATH]; if it is too long the caller returns. */
-#define FORMAT_PATH(ret, fmt, failure)                                \
-	do {                                                          \
-		va_list _args;                                        \
-		int _n;                                               \
-                                                                      \
-		va_start(_args, fmt);                                 \
-		_n = vsnprintf((ret), FACET_TREE_PATH, (fmt), _args); \
-		va_end(_args);                                        \
-		if (_n < 0 || _n >= FACET_TREE_PATH)                  \
-			return (failure);                             \
-	} while (0)
-
-static int open_below(struct facet_tree *tree, const char *path, int flags)
+int facet_tree_openat(struct facet_tree *tree, const char *path, int flags, unsigned int mode)
 {
 	struct open_how how = {
 		.flags = (uint64_t)(flags | O_CLOEXEC | (flags & O_PATH ? 0 : O_NOCTTY)),
+		.mode = mode,
 		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
 	};
 	int fd = -1;
 
 	/* The root of this host holds its links by itself. */
 	if (tree->old && tree->real) {
-		fd = openat(tree->root_fd, path, (int)how.flags);
+		fd = openat(tree->root_fd, path, (int)how.flags, mode);
 		return fd < 0 ? -errno : fd;
 	}
 	/* EAGAIN: while it went up by "..", somebody on this machine renamed or mounted something.
@@ -50,6 +36,11 @@ static int open_below(struct facet_tree *tree, const char *path, int flags)
 	     tries++)
 		fd = (int)syscall(SYS_openat2, tree->root_fd, path, &how, sizeof(how));
 	return fd < 0 ? -errno : fd;
+}
+
+static int open_below(struct facet_tree *tree, const char *path, int flags)
+{
+	return facet_tree_openat(tree, path, flags, 0);
 }
 
 /* An error that another host's reader met, so that its findings come out the same here. */
@@ -227,22 +218,32 @@ int facet_tree_number(struct facet_tree *tree, int64_t *ret, const char *fmt, ..
 	return 0;
 }
 
+/* Where the link at @path leads, in @ret[FACET_TREE_PATH]. */
+static int read_target(struct facet_tree *tree, const char *path, char *ret)
+{
+	facet_autoclose int fd = open_below(tree, path, O_PATH | O_NOFOLLOW);
+	ssize_t n;
+
+	if (fd < 0)
+		return fd;
+	n = readlinkat(fd, "", ret, FACET_TREE_PATH - 1);
+	if (n < 0)
+		return errno == ENOENT ? -EINVAL : -errno; /* no link */
+	facet_tree_remember(tree, FACET_RECORD_LINK, path, ret, (size_t)n);
+	make_harmless(ret, (size_t)n);
+	return 0;
+}
+
 int facet_tree_link(struct facet_tree *tree, char *ret, size_t size, const char *fmt, ...)
 {
 	char path[FACET_TREE_PATH], target[FACET_TREE_PATH], *slash, *name = target;
-	facet_autoclose int fd = -1;
-	ssize_t n;
+	int r;
 
 	ret[0] = '\0';
 	FORMAT_PATH(path, fmt, -ENAMETOOLONG);
-	fd = open_below(tree, path, O_PATH | O_NOFOLLOW);
-	if (fd < 0)
-		return fd;
-	n = readlinkat(fd, "", target, sizeof(target) - 1);
-	if (n < 0)
-		return errno == ENOENT ? -EINVAL : -errno; /* no link */
-	facet_tree_remember(tree, FACET_RECORD_LINK, path, target, (size_t)n);
-	target[make_harmless(target, (size_t)n)] = '\0';
+	r = read_target(tree, path, target);
+	if (r < 0)
+		return r;
 	slash = strrchr(target, '/');
 	if (slash)
 		name = slash + 1;
@@ -251,6 +252,21 @@ int facet_tree_link(struct facet_tree *tree, char *ret, size_t size, const char 
 		return -EINVAL;
 	strcpy(ret, name);
 	return 0;
+}
+
+int facet_tree_target(struct facet_tree *tree, char *ret, size_t size, const char *fmt, ...)
+{
+	char path[FACET_TREE_PATH], target[FACET_TREE_PATH];
+	int r;
+
+	ret[0] = '\0';
+	FORMAT_PATH(path, fmt, -ENAMETOOLONG);
+	r = read_target(tree, path, target);
+	if (r == 0 && strlen(target) >= size)
+		r = -ENAMETOOLONG;
+	if (r == 0)
+		strcpy(ret, target);
+	return r;
 }
 
 static int compare_names(const void *a, const void *b)
@@ -351,6 +367,22 @@ bool facet_tree_exists(struct facet_tree *tree, const char *fmt, ...)
 	facet_tree_remember(tree, S_ISDIR(st.st_mode) ? FACET_RECORD_DIRECTORY : FACET_RECORD_ENTRY,
 			    path, NULL, 0);
 	return true;
+}
+
+int facet_tree_inode(struct facet_tree *tree, uint64_t *ret, const char *fmt, ...)
+{
+	char path[FACET_TREE_PATH];
+	facet_autoclose int fd = -1;
+	struct stat st;
+
+	FORMAT_PATH(path, fmt, -ENAMETOOLONG);
+	fd = facet_tree_openat(tree, path, O_PATH, 0);
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	*ret = st.st_ino;
+	return 0;
 }
 
 static int ask_access(struct facet_tree *tree, const char *name, char *ret, size_t size)

@@ -66,15 +66,42 @@ int facet_tree_number(struct facet_tree *tree, int64_t *ret, const char *path, .
 /* The last part of what a link points at: 0, or negative errno with an empty text. */
 int facet_tree_link(struct facet_tree *tree, char *ret, size_t size, const char *path, ...)
 	__attribute__((format(printf, 4, 5)));
+/* All of what it points at: 0, or negative errno with an empty text. */
+int facet_tree_target(struct facet_tree *tree, char *ret, size_t size, const char *path, ...)
+	__attribute__((format(printf, 4, 5)));
 /* What is in a directory: 0, or negative errno with none. Release with facet_names_fini(). */
 int facet_tree_list(struct facet_tree *tree, struct facet_names *ret, const char *path, ...)
 	__attribute__((format(printf, 3, 4)));
 void facet_names_fini(struct facet_names *names);
+/* The number that tells a file, once links are followed, from all that had its name before it. */
+int facet_tree_inode(struct facet_tree *tree, uint64_t *ret, const char *path, ...)
+	__attribute__((format(printf, 3, 4)));
 bool facet_tree_exists(struct facet_tree *tree, const char *path, ...)
 	__attribute__((format(printf, 2, 3)));
 /* May this process read and write it? 0, or negative errno. */
 int facet_tree_access(struct facet_tree *tree, const char *path, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/**
+ * facet_tree_write() - tell the kernel something: one write() to a file that is there.
+ *
+ * Return: 0; negative errno, -EIO when not all of it was taken.
+ */
+int facet_tree_write(struct facet_tree *tree, const char *text, const char *path, ...)
+	__attribute__((format(printf, 3, 4)));
+/**
+ * facet_tree_replace() - a file of ours has this content now, on disk and after a crash.
+ * @content: NULL: the file is not there any more, which may have been so; one that begins with
+ *           "#!" may be run
+ *
+ * Missing directories are made. Return: 0 or negative errno; then it is as it was.
+ */
+int facet_tree_replace(struct facet_tree *tree, const char *content, const char *path, ...)
+	__attribute__((format(printf, 3, 4)));
+/* Who answers facet_tree_write() in a made-up tree: a test's kernel. @react returns 0 or -errno. */
+void facet_tree_set_kernel(struct facet_tree *tree,
+			   int (*react)(void *kernel, const char *path, const char *text),
+			   void *kernel);
 
 /**
  * facet_tree_probe() - what only a running host can tell.
