@@ -58,7 +58,7 @@ def types(world, host):
 
 def mediated(world, host):
     """One of each kind of mediated device, in the hands of a guest."""
-    with world.check("mdevctl lists what was created"):
+    with world.check("mdevctl lists what runs"):
         listed_by_mdevctl(host)
     for parent, uuid in UUIDS.items():
         with world.check(f"{TYPES[parent]}: a guest has it"):
@@ -68,11 +68,12 @@ def mediated(world, host):
 
 
 def persistent(world, host):
-    """What is defined outlives the host; each of the two tools finds what the other wrote."""
+    """What is defined outlives the host; each of the two tools takes what the other wrote."""
     keep = "mkdir -p mdevctl.d /etc/mdevctl.d && mount --bind mdevctl.d /etc/mdevctl.d"
     host.run(keep)
     for parent, uuid in UUIDS.items():
-        host.run(f"mdevctl define --auto --parent {parent} --type {TYPES[parent]} --uuid {uuid}")
+        host.run(f"facet mdev define {parent} {TYPES[parent]} {uuid} --auto" if parent != "mdpy" else
+                 f"mdevctl define --auto --parent {parent} --type {TYPES[parent]} --uuid {uuid}")
     host.rebooted()
     host.qmp("system_reset")
     host.wait_ready()
@@ -80,8 +81,18 @@ def persistent(world, host):
     host.bind(testhost.GPU, "i915")
     with world.check("mdevctl lists what was defined before the host was started again"):
         listed_by_mdevctl(host, "-d", "auto")
-    for uuid in UUIDS.values():
-        host.run(f"mdevctl start --uuid {uuid}")
+    with world.check("facet lists it too, and that nothing of it runs"):
+        listed_by_facet(host, active=False)
+    with world.check("mdevctl starts one, facet all the others"):
+        host.run(f"mdevctl start --uuid {UUIDS['mbochs']} && facet mdev start --auto")
+        listed_by_facet(host, active=True)
+
+
+def listed_by_facet(host, active):
+    found = json.loads(host.run("facet mdev ls --json"))
+    assert {(one["uuid"], one["parent"], one["type"]) for one in found} == {
+        (uuid, parent, TYPES[parent]) for parent, uuid in UUIDS.items()}, found
+    assert all(one["defined"] and one["active"] == active for one in found), found
 
 
 def listed_by_mdevctl(host, option="", word=""):
@@ -140,8 +151,11 @@ def igb(world, host):
 
 def let_go(world, host):
     """Nothing is held any more."""
+    with world.check("facet removes them with their definitions: mdevctl finds none"):
+        for uuid in UUIDS.values():
+            host.run(f"facet mdev rm {uuid}")
+        assert not host.run("mdevctl list; mdevctl list -d").strip()
     with world.check("every module can be unloaded, and the kernel complained about nothing"):
-        host.run("for uuid in /sys/bus/mdev/devices/*; do echo 1 >$uuid/remove || exit; done")
         host.run("rmmod mtty mdpy mbochs fake_gvt fake_nvidia_vf fake_xe_pf")
         trouble = host.attempt("dmesg | grep -E 'WARNING:|BUG:|Oops|refcount'")[1]
         assert not trouble, trouble
