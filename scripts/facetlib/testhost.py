@@ -82,6 +82,7 @@ def brought(directories):
 
 
 def installed(prefix):
+    """The programs that a user of facet calls."""
     return sorted((pathlib.Path(prefix).resolve() / "bin").iterdir())
 
 

@@ -200,6 +200,8 @@ static int run(struct cli *cli)
 		return print_abi(cli);
 	if (cli_value(cli, "rules"))
 		return print_rules(cli);
+	if (cli_value(cli, "probe"))
+		return cli_run_probe(cli);
 	r = cli_scan_host(cli, &options, cli_value(cli, "bundle") != NULL, &tree, &host);
 	if (r)
 		return r;
@@ -222,6 +224,7 @@ const struct cli_verb cli_doctor = {
 		     { "device", "BDF", "look at this PCI device too" },
 		     { "root", "DIR", "look at a tree of files in place of this host" },
 		     { "bundle", "FILE", "write what is read as a tar archive, without names" },
+		     { "probe", "DEVICE", "open this device by VFIO, read, map and reset it" },
 		     { "rules", NULL, "list the rules" },
 		     { "abi", NULL, "list the interfaces that the rules rely on" } },
 	.run = run,

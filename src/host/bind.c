@@ -8,12 +8,33 @@
 #include "host/bind.h"
 #include "host/bind_internal.h"
 #include "host/holders.h"
-#include "host/inventory.h"
+#include "host/inventory_internal.h"
 
 #define DEVICE "sys/bus/pci/devices/%s"
 #define PROBE  "sys/bus/pci/drivers_probe"
 
 enum { BRIDGES = 0x06 };
+
+int facet_bind_find(struct facet_tree *tree, const char *device, char ret[FACET_HOST_BDF],
+		    struct facet_error *err)
+{
+	size_t size = strcspn(device, "/");
+	const char *vf = device[size] ? device + size + 1 : NULL;
+
+	if (size < 7 || size >= FACET_HOST_BDF || strspn(device, "0123456789abcdef:.") < size ||
+	    (vf && facet_host_numbered(vf, "virtfn") < 0))
+		return facet_error_set(err, -EINVAL,
+				       "device %.40s: must be written as 0000:03:00.0, or "
+				       "0000:03:00.0/virtfn2",
+				       device);
+	snprintf(ret, FACET_HOST_BDF, "%.*s", (int)size, device);
+	if (vf)
+		facet_tree_link(tree, ret, FACET_HOST_BDF, "sys/bus/pci/devices/%s", device);
+	if (!*ret || !facet_tree_exists(tree, DEVICE, ret))
+		return facet_error_set(err, -ENODEV, "device %.40s: there is no such PCI device",
+				       device);
+	return 0;
+}
 
 void facet_bind_driver(struct facet_tree *tree, const char *bdf, char *ret, size_t size)
 {
@@ -89,13 +110,8 @@ int facet_bind_one(struct facet_change *change, const char *bdf, const char *dri
 		   struct facet_error *err)
 {
 	char now[FACET_TREE_NAME];
-	int r;
+	int r = leave_driver(change, bdf, err);
 
-	if (!facet_tree_exists(facet_change_tree(change), "sys/bus/pci/drivers/%s", driver))
-		return facet_error_set(err, -ENOENT,
-				       "driver %s is not there; load it (`modprobe %s`)", driver,
-				       driver);
-	r = leave_driver(change, bdf, err);
 	if (r == 0)
 		r = set_override(change, bdf, driver, err);
 	if (r == 0)
@@ -154,10 +170,32 @@ int facet_bind_group(struct facet_tree *tree, const char *bdf, struct facet_name
 	return 0;
 }
 
+/* Bridges stay with who has them; some drivers of theirs keep the group from VFIO (shpchp). */
+static int check_bridges(struct facet_tree *tree, const char *bdf, struct facet_error *err)
+{
+	struct facet_names all;
+	char driver[FACET_TREE_NAME];
+	int r = 0;
+
+	facet_tree_list(tree, &all, DEVICE "/iommu_group/devices", bdf);
+	for (unsigned int i = 0; r == 0 && i < all.count; i++) {
+		if (!is_bridge(tree, all.items[i]))
+			continue;
+		facet_bind_driver(tree, all.items[i], driver, sizeof(driver));
+		if (facet_host_driver_blocks(driver))
+			r = facet_error_set(err, -EBUSY,
+					    "%s: bridge %.16s is with driver %s, which keeps their "
+					    "group from VFIO: boot without that driver",
+					    bdf, all.items[i], driver);
+	}
+	facet_names_fini(&all);
+	return r;
+}
+
 static int refuse_used(struct facet_tree *tree, const char *bdf, struct facet_error *err)
 {
 	char who[160];
-	int64_t boot = 0;
+	int64_t boot = 0, vfs = 0;
 
 	facet_tree_number(tree, &boot, DEVICE "/boot_vga", bdf);
 	if (boot == 1)
@@ -165,10 +203,25 @@ static int refuse_used(struct facet_tree *tree, const char *bdf, struct facet_er
 				       "%s: this host booted with it, and its console may go dark; "
 				       "--force gives it away all the same",
 				       bdf);
+	facet_tree_number(tree, &vfs, DEVICE "/sriov_numvfs", bdf);
+	if (vfs > 0)
+		return facet_error_set(err, -EBUSY,
+				       "%s: %d VFs need its driver: `facet sriov set %s --vfs 0` "
+				       "first",
+				       bdf, (int)vfs, bdf);
 	if (facet_bind_in_use(tree, bdf, who, sizeof(who)))
 		return facet_error_set(err, -EBUSY, "%s: in use by %s; end that first, or --force",
 				       bdf, who);
 	return 0;
+}
+
+static int refuse_held(struct facet_tree *tree, const char *bdf, bool forced,
+		       struct facet_error *err)
+{
+	char path[FACET_TREE_PATH];
+
+	snprintf(path, sizeof(path), DEVICE, bdf);
+	return facet_holders_refuse(tree, path, bdf, forced, err);
 }
 
 static int bind_member(struct facet_change *change, const char *bdf,
@@ -179,14 +232,17 @@ static int bind_member(struct facet_change *change, const char *bdf,
 	int r = 0;
 
 	facet_bind_driver(tree, bdf, now, sizeof(now));
-	if (facet_host_driver_is_vfio(now) &&
-	    (!options->driver || strcmp(now, options->driver) == 0))
-		return 0;
-	if (options->driver)
-		snprintf(driver, sizeof(driver), "%s", options->driver);
+	if (facet_host_driver_is_vfio(now) && !options->driver)
+		strcpy(driver, now);
 	else
-		facet_bind_choose(tree, bdf, driver, sizeof(driver));
-	if (!options->forced)
+		r = facet_bind_choose(change, bdf, options->driver, driver, err);
+	if (r == 0 && options->persist)
+		r = facet_bind_remember(change, bdf, driver, err);
+	if (r < 0 || strcmp(now, driver) == 0)
+		return r;
+	if (facet_host_driver_is_vfio(now))
+		r = refuse_held(tree, bdf, options->forced, err);
+	else if (!options->forced)
 		r = refuse_used(tree, bdf, err);
 	return r < 0 ? r : facet_bind_one(change, bdf, driver, err);
 }
@@ -195,14 +251,13 @@ static int unbind_member(struct facet_change *change, const char *bdf, bool forc
 			 struct facet_error *err)
 {
 	struct facet_tree *tree = facet_change_tree(change);
-	char now[FACET_TREE_NAME], path[FACET_TREE_PATH];
-	int r;
+	char now[FACET_TREE_NAME];
+	int r = facet_bind_forget(change, bdf, err);
 
 	facet_bind_driver(tree, bdf, now, sizeof(now));
-	if (!facet_host_driver_is_vfio(now))
-		return 0;
-	snprintf(path, sizeof(path), DEVICE, bdf);
-	r = facet_holders_refuse(tree, path, bdf, forced, err);
+	if (r < 0 || !facet_host_driver_is_vfio(now))
+		return r;
+	r = refuse_held(tree, bdf, forced, err);
 	return r < 0 ? r : facet_unbind_one(change, bdf, err);
 }
 
@@ -214,6 +269,8 @@ int facet_bind(struct facet_change *change, const char *bdf,
 	int r = facet_bind_group(facet_change_tree(change), bdf, &members, err);
 
 	snprintf(what, sizeof(what), "giving %.16s to VFIO", bdf);
+	if (r == 0)
+		r = check_bridges(facet_change_tree(change), bdf, err);
 	if (r == 0)
 		r = facet_change_begin(change, what, err);
 	for (unsigned int i = 0; r == 0 && i < members.count; i++)

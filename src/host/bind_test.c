@@ -20,6 +20,7 @@
 #define AUDIO  "0000:03:00.1"
 #define BRIDGE "0000:00:01.0"
 #define DEVICE "sys/bus/pci/devices/"
+#define HOOK   "etc/initramfs-tools/hooks/facet-vfio"
 
 static int set_up(void **state)
 {
@@ -169,6 +170,7 @@ static void assert_refused(struct fake_sysfs *fake, const char *bdf, int code, c
 static void test_refusals(void **state)
 {
 	struct fake_sysfs *fake = *state;
+	struct facet_error err;
 
 	assert_refused(fake, "0000:00:02.0", -ENODEV, "no IOMMU group");
 	assert_refused(fake, "0000:09:00.0", -ENODEV, "no such PCI device");
@@ -185,8 +187,23 @@ static void test_refusals(void **state)
 	assert_refused(fake, GPU, -EBUSY, "network eth3");
 	fake_sysfs_remove(fake, DEVICE AUDIO "/net");
 	fake_sysfs_put(fake, "x", DEVICE AUDIO "/nvme/nvme0/dev");
-	fake_sysfs_put(fake, "/dev/nvme0n1p2 / ext4 rw 0 0\n", "proc/mounts");
-	assert_refused(fake, GPU, -EBUSY, "/dev/nvme0n1p2");
+	fake_sysfs_put(fake, "", "sys/class/block/nvme0n1p2/dev");
+	fake_sysfs_put(fake, "/dev/nvme0n1p20 /x ext4\n/dev/nvme0n1p2 / ext4 rw 0 0\n",
+		       "proc/mounts");
+	assert_refused(fake, GPU, -EBUSY, "/dev/nvme0n1p2, mounted at /");
+	fake_sysfs_remove(fake, "proc/mounts");
+	fake_sysfs_put(fake, "/dev/nvme0n1p2 partition 1 0 -2\n", "proc/swaps");
+	assert_refused(fake, GPU, -EBUSY, "swap on /dev/nvme0n1p2");
+	fake_sysfs_put(fake, "", "sys/class/block/nvme0n1p2/holders/dm-3/dev");
+	assert_refused(fake, GPU, -EBUSY, "dm-3");
+	fake_sysfs_put(fake, "2\n", DEVICE GPU "/sriov_numvfs");
+	assert_refused(fake, GPU, -EBUSY, "2 VFs need its driver");
+	fake_sysfs_remove(fake, DEVICE BRIDGE "/driver");
+	fake_sysfs_link(fake, "../../drivers/shpchp", DEVICE BRIDGE "/driver");
+	assert_int_equal(bind(fake, GPU, true, &err), -EBUSY);
+	assert_non_null(strstr(err.text, "bridge " BRIDGE " is with driver shpchp"));
+	fake_sysfs_remove(fake, DEVICE BRIDGE "/driver");
+	fake_sysfs_link(fake, "../../drivers/pcieport", DEVICE BRIDGE "/driver");
 	assert_int_equal(bind(fake, GPU, true, NULL), 0);
 	fake_sysfs_remove(fake, "sys/bus/pci/drivers/vfio-pci");
 	fake_sysfs_add_device(fake, "0000:05:00.0", 0x030000, "radeon", 9);
@@ -211,28 +228,66 @@ static void test_held(void **state)
 	facet_change_close(change);
 }
 
+/* With the device that it was asked of, all that go with it. */
 static void test_persistent(void **state)
 {
 	struct fake_sysfs *fake = *state;
+	const struct facet_bind_options options = { .persist = true };
 	struct facet_change *change = open_change(fake);
 
-	assert_int_equal(facet_bind_persist(change, GPU, true, NULL), 0);
+	fake_sysfs_put(fake, "", "etc/initramfs-tools/modules");
+	assert_int_equal(facet_bind(change, GPU, &options, NULL), 0);
 	assert_true(facet_bind_persists(fake->tree, GPU));
-	assert_non_null(strstr(fake_sysfs_get(fake, "etc/udev/rules.d/10-facet-vfio-" GPU ".rules"),
-			       "KERNEL==\"" AUDIO "\", ATTR{vendor}==\"0x1234\", "
-			       "ATTR{device}==\"0x5678\", ATTR{driver_override}=\"vfio-pci\""));
+	assert_non_null(
+		strstr(fake_sysfs_get(fake, "etc/udev/rules.d/10-facet-vfio-" AUDIO ".rules"),
+		       "KERNEL==\"" AUDIO "\", ATTR{vendor}==\"0x1234\", "
+		       "ATTR{device}==\"0x5678\", ATTR{driver_override}=\"vfio-pci\", "
+		       "RUN+=\"/bin/sh -c 'modprobe -q vfio_pci; echo " AUDIO
+		       " >/sys/bus/pci/drivers_probe'\""));
 	assert_non_null(strstr(fake_sysfs_get(fake, "etc/modprobe.d/facet-vfio-" GPU ".conf"),
-			       "softdep nouveau pre: vfio-pci\nsoftdep snd_hda_intel pre: "));
-	assert_int_equal(facet_bind_persist(change, GPU, false, NULL), 0);
+			       "softdep nouveau pre: vfio_pci"));
+	assert_true(facet_tree_exists(fake->tree, HOOK));
+	/* Again, when VFIO has it: what it has to wait for is still known. */
+	assert_int_equal(facet_bind(change, GPU, &options, NULL), 0);
+	assert_true(facet_tree_exists(fake->tree, "etc/modprobe.d/facet-vfio-" GPU ".conf"));
+	assert_int_equal(facet_unbind(change, AUDIO, false, NULL), 0);
 	assert_false(facet_bind_persists(fake->tree, GPU));
+	assert_false(facet_bind_persists(fake->tree, AUDIO));
 	assert_false(facet_tree_exists(fake->tree, "etc/modprobe.d/facet-vfio-" GPU ".conf"));
+	assert_false(facet_tree_exists(fake->tree, HOOK));
+	assert_host_has_it(fake);
+	facet_change_close(change);
+}
+
+/* No file is left of what failed. */
+static void test_persistent_failed(void **state)
+{
+	struct fake_sysfs *fake = *state;
+	const struct facet_bind_options options = { .persist = true };
+	struct facet_change *change = open_change(fake);
+	struct facet_error err;
+
+	for (unsigned int at = 1; at <= 6; at++) {
+		fake->fail_at = fake->writes + at;
+		fake->fail_with = -EIO;
+		assert_int_equal(facet_bind(change, GPU, &options, NULL), -EIO);
+		assert_false(facet_bind_persists(fake->tree, GPU));
+		assert_false(facet_bind_persists(fake->tree, AUDIO));
+		assert_host_has_it(fake);
+	}
+	fake->fail_at = 0;
+	fake_sysfs_put(fake, "N", "sys/module/nouveau/parameters/modeset");
+	assert_int_equal(facet_bind(change, GPU, &options, &err), -ENOTSUP);
+	assert_non_null(strstr(err.text, "part of the kernel"));
+	assert_false(facet_bind_persists(fake->tree, GPU));
 	facet_change_close(change);
 }
 
 static void test_variants(void **state)
 {
 	struct fake_sysfs *fake = *state;
-	char driver[64];
+	struct facet_change *change = open_change(fake);
+	char driver[FACET_TREE_NAME];
 
 	fake_sysfs_put(fake, "pci:v00001234d00005678sv00000000sd00000000bc03sc00i00\n",
 		       DEVICE GPU "/modalias");
@@ -241,13 +296,34 @@ static void test_variants(void **state)
 		       "alias vfio_pci:v00001234d00005678sv*sd*bc*sc*i* some_vfio_pci\n"
 		       "alias pci:v00001234d00005678sv*sd*bc*sc*i* nouveau\n",
 		       "lib/modules/6.12.0/modules.alias");
-	facet_bind_choose(fake->tree, GPU, driver, sizeof(driver));
+	assert_int_equal(facet_bind_choose(change, GPU, NULL, driver, NULL), 0);
 	assert_string_equal(driver, "vfio-pci");
 	fake_sysfs_add_driver(fake, "some-vfio-pci");
-	facet_bind_choose(fake->tree, GPU, driver, sizeof(driver));
+	fake_sysfs_put(fake, "", "sys/module/some_vfio_pci/drivers/pci:some-vfio-pci");
+	assert_int_equal(facet_bind_choose(change, GPU, NULL, driver, NULL), 0);
 	assert_string_equal(driver, "some-vfio-pci");
+	assert_int_equal(facet_bind_choose(change, GPU, "vfio-pci", driver, NULL), 0);
+	assert_string_equal(driver, "vfio-pci");
+	assert_int_equal(facet_bind_choose(change, GPU, "nouveau", driver, NULL), -EINVAL);
+	facet_change_close(change);
 	assert_int_equal(bind(fake, GPU, false, NULL), 0);
 	assert_drivers(fake, "some-vfio-pci", "vfio-pci");
+}
+
+static void test_names(void **state)
+{
+	struct fake_sysfs *fake = *state;
+	char bdf[FACET_HOST_BDF];
+
+	fake_sysfs_link(fake, "../" AUDIO, DEVICE GPU "/virtfn1");
+	assert_int_equal(facet_bind_find(fake->tree, GPU, bdf, NULL), 0);
+	assert_string_equal(bdf, GPU);
+	assert_int_equal(facet_bind_find(fake->tree, GPU "/virtfn1", bdf, NULL), 0);
+	assert_string_equal(bdf, AUDIO);
+	assert_int_equal(facet_bind_find(fake->tree, GPU "/virtfn2", bdf, NULL), -ENODEV);
+	assert_int_equal(facet_bind_find(fake->tree, GPU "/driver", bdf, NULL), -EINVAL);
+	assert_int_equal(facet_bind_find(fake->tree, "../../../etc", bdf, NULL), -EINVAL);
+	assert_int_equal(facet_bind_find(fake->tree, "0000:77:00.0", bdf, NULL), -ENODEV);
 }
 
 int main(void)
@@ -260,7 +336,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_refusals, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_held, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_persistent, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_persistent_failed, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_variants, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_names, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,12 +19,14 @@ struct facet_sriov_options {
 /**
  * facet_sriov_set() - the device has @count VFs; 0: none.
  *
- * VFs that are there end first: the kernel takes no other way. Then what each is to get is told the
- * driver, then they are enabled, and counted. A change is begun and committed.
+ * VFs that are there end first, unless their number and memory stay: the kernel takes no other way.
+ * Then what each is to get is told the driver, then they are enabled, and counted. A change is
+ * begun and committed.
  *
  * Return: 0; -ENODEV: no such device, or it has no SR-IOV; -ERANGE: more than it can; -EBUSY: a VF
- * is in use; -ENOTSUP: its driver has no such profile; others from the kernel. After a failure the
- * number is what it was.
+ * is in use; -ENOTSUP: its driver has no such profile, or its VFs are made by other means; others
+ * from the kernel. After a failure number and profiles are what they were; VFs that ended are there
+ * again, without the drivers they had.
  */
 int facet_sriov_set(struct facet_change *change, const char *bdf, unsigned int count,
 		    const struct facet_sriov_options *options, struct facet_error *err);

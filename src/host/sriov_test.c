@@ -19,6 +19,7 @@
 #define PF     "0000:03:00.0"
 #define DEVICE "sys/bus/pci/devices/"
 #define XE     DEVICE PF "/sriov_admin/"
+#define GT     "sys/kernel/debug/dri/" PF "/gt"
 
 static int set_up(void **state)
 {
@@ -172,7 +173,7 @@ static void test_refusals(void **state)
 	assert_int_equal(set(fake, 3, &plain, &err), -EIO);
 	assert_non_null(strstr(err.text, "made 2"));
 	fake->also = NULL;
-	fake_sysfs_put(fake, "0\n", DEVICE PF "/sriov_numvfs");
+	assert_untouched(fake, "0");
 	assert_int_equal(set(fake, 2, &plain, NULL), 0);
 	fake_sysfs_put(fake, "qemu\n", "proc/33/comm");
 	fake_sysfs_link(fake, "/dev/vfio/101", "proc/33/fd/4");
@@ -183,6 +184,101 @@ static void test_refusals(void **state)
 	assert_int_equal(set(fake, 1, &plain, &err), -ENOENT);
 }
 
+/* Shares may change while guests run; memory may not. */
+static void test_running(void **state)
+{
+	struct fake_sysfs *fake = *state;
+	struct facet_sriov_options options = {
+		.profile = { .exec_quantum_ms = "30", .sched_priority = "low" },
+		.keep_free = true,
+	};
+
+	assert_int_equal(set(fake, 2, &half, NULL), 0);
+	fake->writes = 0;
+	assert_int_equal(set(fake, 2, &options, NULL), 0);
+	assert_int_equal(fake->writes, 2); /* the priority was low */
+	assert_string_equal(fake->log[0], XE "vf1/profile/exec_quantum_ms=30");
+	assert_string_equal(fake->log[1], XE "vf2/profile/exec_quantum_ms=30");
+	fake->writes = 0;
+	options.profile.vram_quota = "7";
+	assert_int_equal(set(fake, 2, &options, NULL), 0);
+	assert_string_equal(fake->log[0], DEVICE PF "/sriov_numvfs=0");
+	assert_string_equal(fake->log[fake->writes - 1], DEVICE PF "/sriov_numvfs=2");
+}
+
+/* It is switched off for our VFs, and on again after the last; what another switched off stays. */
+static void test_autoprobe(void **state)
+{
+	struct fake_sysfs *fake = *state;
+
+	assert_int_equal(set(fake, 2, &half, NULL), 0);
+	assert_string_equal(fake_sysfs_get(fake, DEVICE PF "/sriov_drivers_autoprobe"), "0");
+	assert_int_equal(set(fake, 3, &half, NULL), 0);
+	assert_int_equal(set(fake, 0, &half, NULL), 0);
+	assert_string_equal(fake_sysfs_get(fake, DEVICE PF "/sriov_drivers_autoprobe"), "1");
+	fake_sysfs_put(fake, "0\n", DEVICE PF "/sriov_drivers_autoprobe");
+	assert_int_equal(set(fake, 2, &half, NULL), 0);
+	assert_int_equal(set(fake, 0, &half, NULL), 0);
+	assert_string_equal(fake_sysfs_get(fake, DEVICE PF "/sriov_drivers_autoprobe"), "0");
+}
+
+/* Linux 6.12: of each GT, in debugfs. */
+static void test_debugfs(void **state)
+{
+	struct fake_sysfs *fake = *state;
+	struct facet_sriov_options options = { .profile = { .sched_priority = "low" } };
+
+	fake_sysfs_remove(fake, DEVICE PF "/sriov_admin");
+	assert_int_equal(set(fake, 1, &half, NULL), -ENOTSUP);
+	fake_sysfs_put(fake, "0\n", GT "0/vf1/lmem_quota");
+	fake_sysfs_put(fake, "0\n", GT "0/vf1/exec_quantum_ms");
+	fake_sysfs_put(fake, "0\n", GT "1/vf1/exec_quantum_ms");
+	assert_int_equal(set(fake, 1, &half, NULL), 0);
+	assert_string_equal(fake->log[0], GT "0/vf1/lmem_quota=1073741824");
+	assert_string_equal(fake->log[1], GT "0/vf1/exec_quantum_ms=20");
+	assert_string_equal(fake->log[2], GT "1/vf1/exec_quantum_ms=20");
+	assert_int_equal(set(fake, 0, &half, NULL), 0);
+	assert_int_equal(set(fake, 1, &options, NULL), -ENOTSUP);
+}
+
+static void assert_by_others(struct fake_sysfs *fake, const char *driver, const char *words)
+{
+	struct facet_error err;
+	char target[128];
+
+	snprintf(target, sizeof(target), "../../../../bus/pci/drivers/%s", driver);
+	fake_sysfs_link(fake, target, DEVICE PF "/driver");
+	assert_int_equal(set(fake, 1, &plain, &err), -ENOTSUP);
+	assert_non_null(strstr(err.text, words));
+	assert_int_equal(fake->writes, 0);
+}
+
+/* Drivers that make VFs by other means, or none. */
+static void test_others(void **state)
+{
+	struct fake_sysfs *fake = *state;
+
+	assert_by_others(fake, "nvidia", "sriov-manage -e " PF);
+	assert_by_others(fake, "gim", "vf_num");
+	assert_by_others(fake, "vfio-pci", "facet vfio unbind " PF);
+}
+
+/* One VF has a network that this host uses. */
+static void test_host_uses(void **state)
+{
+	struct fake_sysfs *fake = *state;
+	struct facet_sriov_options forced = { .forced = true };
+	struct facet_error err;
+
+	assert_int_equal(set(fake, 2, &plain, NULL), 0);
+	fake_sysfs_put(fake, "up\n", DEVICE "0000:03:01.1/net/eth7/operstate");
+	assert_int_equal(set(fake, 0, &plain, &err), -EBUSY);
+	assert_non_null(strstr(err.text, "0000:03:01.1: in use by network eth7"));
+	assert_count(fake, "2");
+	assert_int_equal(set(fake, 0, &forced, NULL), 0);
+	assert_count(fake, "0");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -191,6 +287,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_failures, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_killed, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_refusals, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_running, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_autoprobe, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_debugfs, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_others, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_host_uses, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

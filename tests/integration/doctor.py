@@ -87,26 +87,6 @@ def behind_bridge(world, machine):
     machine.bind(gpu, "bochs-drm")
 
 
-def virtual_functions(world, machine):
-    """VFs of devices that are no GPUs, which --all looks at."""
-    for pf in (testhost.IGB, testhost.NVME):
-        with world.check(f"{pf}: its driver makes VFs, which is a step"):
-            said = told(machine, "doctor", "--all")[1]
-            assert verdict(said, pf, "sriov") == ("step", "sriov.vfs"), verdict(said, pf, "sriov")
-        machine.run(f"cd /sys/bus/pci/devices/{pf} && echo 0 >sriov_drivers_autoprobe && "
-                    "echo 2 >sriov_numvfs")
-        with world.check(f"{pf}: two VFs, each in a group of its own, and beside the device"):
-            found = device(machine, pf)
-            facts.Facts(machine).compare(found)
-            links = machine.run(f"cd /sys/bus/pci/devices/{pf} && readlink virtfn0 && "
-                                "readlink virtfn1").split()
-            vfs = found["sriov"]["vfs"]
-            assert [vf["address"] for vf in vfs] == [link[3:] for link in links], found
-            assert len({found["iommu_group"]["id"], *(vf["group"] for vf in vfs)}) == 3, found
-            assert verdict(told(machine, "doctor", "--all")[1], pf, "sriov") == ("ok", None)
-        machine.run(f"echo 0 >/sys/bus/pci/devices/{pf}/sriov_numvfs")
-
-
 def without_driver(world, machine):
     pf = testhost.IGB
     machine.unbind(pf)

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The test host: what facet tells of it, and devices of it in use; few boots with many checks."""
 import doctor
+import giving
 import vfio
 
+from facetlib.testhost import IGB, NVME
 from harness import scenario
 
 
@@ -10,7 +12,8 @@ def everything(world, kernel):
     machine = world.test_host(kernel).start().wait_ready()
     doctor.inventory(world, machine)
     machine.run(vfio.MODULES)
-    doctor.virtual_functions(world, machine)
+    for pf in (IGB, NVME):
+        giving.virtual_functions(world, machine, pf)
     doctor.whole_group(world, machine)
     doctor.behind_bridge(world, machine)
     vfio.drive(world, machine)
@@ -36,6 +39,15 @@ def testhost_7(world):
 def testhost_6_1(world):
     """The same under Debian 12's."""
     everything(world, "6.1")
+
+
+@scenario()
+def testhost_killed(world):
+    """facet is killed at each of its writes while it makes VFs and binds a device."""
+    machine = world.test_host().start().wait_ready()
+    machine.run(vfio.MODULES)
+    giving.killed(world, machine, NVME)
+    assert machine.shut_down() == 0
 
 
 @scenario()
