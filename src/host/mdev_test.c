@@ -498,9 +498,13 @@ static void test_faults_of_stop(void **state)
 }
 
 /* Somebody makes the same UUID between our look and our write: it is his. */
+static int (*kernel)(struct fake_sysfs *sysfs, const char *path, const char *text);
+
 static int make_it_first(struct fake_sysfs *sysfs, const char *path, const char *text)
 {
-	return -EEXIST;
+	int r = kernel(sysfs, path, text);
+
+	return r == 0 && strstr(path, "/create") ? -EEXIST : r;
 }
 
 static void test_foreign_uuid(void **state)
@@ -509,13 +513,14 @@ static void test_foreign_uuid(void **state)
 	struct facet_mdev_spec spec = make_spec(UUID, "i915-GVTg_V5_4");
 	struct facet_change *change = fake_vgpu_change(fake);
 
-	assert_int_equal(facet_mdev_start(change, &spec, false, NULL), 0);
-	/* As our look would have it. */
-	fake_sysfs_link(fake->sysfs, "nowhere", "sys/bus/mdev/devices/" UUID);
+	kernel = fake->sysfs->also;
 	fake->sysfs->also = make_it_first;
-	assert_int_equal(facet_mdev_start(change, &spec, false, NULL), -EEXIST);
-	assert_int_equal(fake->sysfs->writes, 2);
+	assert_int_equal(facet_mdev_start(change, &spec, true, NULL), -EEXIST);
 	facet_change_close(change);
+	facet_change_close(fake_vgpu_change(fake));
+	assert_true(fake_exists(fake, "sys/bus/mdev/devices/" UUID));
+	assert_false(fake_exists(fake, "etc/mdevctl.d/" PARENT "/" UUID));
+	assert_int_equal(fake->sysfs->writes, 1);
 }
 
 int main(void)

@@ -39,7 +39,7 @@ int facet_mdev_define(struct facet_change *change, const struct facet_mdev_spec 
 	snprintf(what, sizeof(what), "mdev define %s", uuid);
 	r = facet_change_begin(change, what, err);
 	r = r ? r : facet_mdev_write_definition(change, spec, replace, err);
-	return facet_mdev_end(change, r, err);
+	return facet_change_end(change, r, err);
 }
 
 int facet_mdev_undefine(struct facet_change *change, const char *parent, const char *uuid,
@@ -56,7 +56,7 @@ int facet_mdev_undefine(struct facet_change *change, const char *parent, const c
 	snprintf(what, sizeof(what), "mdev undefine %.40s", uuid);
 	r = facet_change_begin(change, what, err);
 	r = r ? r : facet_change_file(change, path, NULL, err);
-	return facet_mdev_end(change, r, err);
+	return facet_change_end(change, r, err);
 }
 
 int facet_mdev_find_definition(struct facet_tree *tree, const char *uuid, const char *parent,

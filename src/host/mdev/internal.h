@@ -16,7 +16,5 @@ int facet_mdev_read_definition(struct facet_tree *tree, const char *parent, cons
 /* A step of a change that was begun. */
 int facet_mdev_write_definition(struct facet_change *change, const struct facet_mdev_spec *spec,
 				bool replace, struct facet_error *err);
-/* Ends what was begun: commits, or undoes it. @r, unless that fails. */
-int facet_mdev_end(struct facet_change *change, int r, struct facet_error *err);
 
 #endif

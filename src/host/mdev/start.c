@@ -121,20 +121,6 @@ static int write_attributes(struct facet_change *change, const struct facet_mdev
 	return r;
 }
 
-int facet_mdev_end(struct facet_change *change, int r, struct facet_error *err)
-{
-	struct facet_error second;
-
-	if (r == 0)
-		return facet_change_commit(change, err);
-	if (facet_change_rollback(change, &second) < 0) {
-		r = second.code;
-		if (err)
-			*err = second;
-	}
-	return r;
-}
-
 int facet_mdev_start(struct facet_change *change, const struct facet_mdev_spec *spec, bool define,
 		     struct facet_error *err)
 {
@@ -156,7 +142,7 @@ int facet_mdev_start(struct facet_change *change, const struct facet_mdev_spec *
 	r = r ? r : write_attributes(change, spec, err);
 	if (r == 0 && define)
 		r = facet_mdev_write_definition(change, spec, false, err);
-	return facet_mdev_end(change, r, err);
+	return facet_change_end(change, r, err);
 }
 
 /* --- removing one --- */
@@ -184,7 +170,8 @@ static int take_away(struct facet_change *change, const char *uuid, struct facet
 					    "dmesg",
 					    path, uuid);
 	}
-	return facet_mdev_end(change, r, err);
+	facet_change_end(change, r, NULL);
+	return r;
 }
 
 int facet_mdev_stop(struct facet_change *change, const char *uuid, const char *parent,

@@ -9,7 +9,6 @@
 #include "base/cleanup.h"
 #include "host/holders.h"
 #include "host/inventory_internal.h"
-#include "host/mdev/internal.h"
 #include "host/vendor_vf/internal.h"
 
 enum {
@@ -84,7 +83,9 @@ static int write_type(struct facet_change *change, const struct facet_vendor_vf 
 					    "dmesg",
 					    path, text);
 	}
-	return facet_mdev_end(change, r, err);
+	/* There is nothing to undo: a journal that cannot be ended changes nothing about it. */
+	facet_change_end(change, r, NULL);
+	return r;
 }
 
 /* --- taking --- */
