@@ -75,3 +75,10 @@ def xe(world, host):
         write(host, numvfs, 2)
         assert read(host, f"{admin}/vf[12]/profile/vram_quota").split() == [str(4 << 30)] * 2
         write(host, numvfs, 0)
+    with world.check("fake xe: facet gives each VF its part and makes them, and takes both back"):
+        host.run(f"facet sriov set {testhost.IGB} --vfs 2 --vram 1G --exec-quantum 20")
+        assert read(host, f"{admin}/vf[12]/profile/vram_quota").split() == [str(1 << 30)] * 2
+        assert read(host, f"{admin}/vf[12]/profile/exec_quantum_ms").split() == ["20", "20"]
+        assert read(host, numvfs) == "2"
+        host.run(f"facet sriov set {testhost.IGB} --vfs 0")
+        assert read(host, f"{admin}/vf1/profile/vram_quota") == read(host, numvfs) == "0"

@@ -69,7 +69,8 @@ def mediated(world, host):
 
 def persistent(world, host):
     """What is defined outlives the host; each of the two tools takes what the other wrote."""
-    keep = "mkdir -p mdevctl.d /etc/mdevctl.d && mount --bind mdevctl.d /etc/mdevctl.d"
+    keep = ("mkdir -p mdevctl.d /etc/mdevctl.d && cp -r /etc/mdevctl.d/. mdevctl.d &&\n"
+            "mount --bind mdevctl.d /etc/mdevctl.d")
     host.run(keep)
     for parent, uuid in UUIDS.items():
         host.run(f"facet mdev define {parent} {TYPES[parent]} {uuid} --auto" if parent != "mdpy" else
