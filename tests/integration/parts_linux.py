@@ -4,8 +4,9 @@ import re
 import shlex
 import shutil
 
-import parts
 from harness import scenario
+from inner import MAC, MDEV, igb_vfs, nvme_vf, prepared, write
+from parts import UUIDS, type_of
 
 # Made in the test host, of its own modules: what three drivers need, in the order of loading.
 INITRD = r"""
@@ -64,19 +65,19 @@ APPEND = ("console=ttyS0 quiet panic=-1 no_timer_check tsc=reliable mitigations=
 @scenario(slow=True)
 def parts_linux(world):
     """Linux in the test host, on an mbochs mdev, an igb VF and an nvme VF: their own drivers."""
-    host = parts.prepared(world, "6.12")
+    host = prepared(world, "6.12")
     shutil.copy(host.image.kernel, host.share / "vmlinuz")
     (host.share / "l2-init").write_text(INIT, encoding="ascii")
     host.run(INITRD)
-    parts.write(host, f"{parts.type_of('mbochs')}/create", parts.UUIDS["mbochs"])
-    devices = [f"sysfsdev={parts.MDEV}/{parts.UUIDS['mbochs']}"]
-    for vf in (parts.igb_vfs(host, 1)[0], parts.nvme_vf(host)):
+    write(host, f"{type_of('mbochs')}/create", UUIDS["mbochs"])
+    devices = [f"sysfsdev={MDEV}/{UUIDS['mbochs']}"]
+    for vf in (igb_vfs(host, 1)[0], nvme_vf(host)):
         host.bind(vf)
         devices.append(f"host={vf}")
     argv = [*MACHINE, "-append", APPEND]
     for device in devices:
         argv += ["-device", f"vfio-pci,{device}"]
-    code, output = host.attempt(f"timeout 1500 qemu-system-x86_64 {shlex.join(argv)} 2>&1", 1600)
+    code, output = host.attempt(f"timeout 3000 qemu-system-x86_64 {shlex.join(argv)} 2>&1", 3100)
     said = re.findall(r"(?m)^L2: (.*?)\r?$", output)
     with world.check("it boots and ends"):
         assert code == 0 and said[-1:] == ["done"], output[-2000:]
@@ -88,5 +89,5 @@ def parts_linux(world):
         with world.check(what):
             assert line in said, said
     with world.check("igb VF: its address, and a link"):
-        assert any(f"is {parts.MAC}, carrier 1" in line for line in said), said
+        assert any(f"is {MAC}, carrier 1" in line for line in said), said
     assert host.shut_down() == 0
