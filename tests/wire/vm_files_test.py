@@ -91,7 +91,7 @@ AFTER_HEAD = [
     ("gpus: [{mechanism: opengl}]", 3, "gpus[0].mechanism opengl: must be virgl, 2d"),
     ("gpus: [{transport: pci}]", 3, "gpus[0].transport pci: must be vhost-user, vfio-user"),
     ("memory: {shared: yes}", 3, "memory.shared yes: must be true or false"),
-    ("autostart: 1", 3, "autostart 1: must be true or false"),
+    ("memory: {shared: 1}", 3, "memory.shared 1: must be true or false"),
     ("machine: q35,accel=kvm", 3, "machine q35,accel=kvm: must be"),
     ("display: {vnc: \"\"}", 3, "display.vnc nothing: must be true, false, or a path"),
     # --- addresses and lists ---
