@@ -87,17 +87,31 @@ def accelerator(kvm):
     return ["-accel", "tcg,thread=multi,tb-size=256", "-cpu", "max"]
 
 
+def memory_of(memory, cpus, nodes):
+    """RAM that other processes can map, and processors; NUMA nodes get equal parts of both."""
+    backend = "memory-backend-memfd,share=on,id=facet-ram"
+    if nodes == 1:
+        return ["-machine", "q35,memory-backend=facet-ram", "-smp", str(cpus),
+                "-object", f"{backend},size={memory}M"]
+    args = ["-machine", "q35", "-smp", f"{cpus},sockets={cpus}"]
+    for node in range(nodes):
+        first, last = cpus * node // nodes, cpus * (node + 1) // nodes - 1
+        args += ["-object", f"{backend}{node},size={memory // nodes}M",
+                 "-numa", f"node,nodeid={node},memdev=facet-ram{node},cpus={first}-{last}"]
+        args += [word for near in range(node)
+                 for word in ("-numa", f"dist,src={near},dst={node},val=21")]
+    return args
+
+
 def command(qemu, guest_image, place, device, *, share, append="", memory=1024, cpus=2, kvm=False,
-            first=()):
+            first=(), nodes=1):
     """The whole command line of one guest whose files lie in the directory `place`.
 
     `first` comes before every device: an IOMMU must.
     """
     return [
         *qemu.argv, "-nodefaults", "-no-user-config", "-name", os.path.basename(place), *first,
-        *accelerator(kvm), "-machine", "q35,memory-backend=facet-ram",
-        "-object", f"memory-backend-memfd,id=facet-ram,size={memory}M,share=on",
-        "-smp", str(cpus), "-m", f"{memory}M",
+        *accelerator(kvm), *memory_of(memory, cpus, nodes), "-m", f"{memory}M",
         "-drive", f"if=none,id=root,file={guest_image.root},format=raw,readonly=on",
         "-device", "virtio-blk-pci,drive=root",
         "-fsdev", f"local,id=share,path={share},security_model=none,multidevs=remap",

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import traceback
 
-from facetlib import facet, guest, image, procs, qemu
+from facetlib import facet, guest, image, procs, qemu, testhost
 
 from screen import Screen
 
@@ -127,11 +127,24 @@ class World:
         self._stack.callback(machine.close)
         return machine
 
-    def example(self):
-        """examples/vfio-user-edu, which serves at the path "edu": its process and that path."""
-        program = pathlib.Path(self.prefix).resolve().parent / "examples" / "vfio-user-edu"
+    def built(self, name):
+        """A program that is not installed, of the build directory that the prefix is below."""
+        program = pathlib.Path(self.prefix).resolve().parent / name
         if not program.exists():
             raise Skip(f"{program} is not there: the prefix is not below a build directory")
+        return program
+
+    def test_host(self, kernel="6.12", name="testhost", **options):
+        """The emulated host of scripts/testhost, with facet and edu-test; not started yet."""
+        programs = [*testhost.installed(self.prefix), self.built("tests/vfio/edu-test")]
+        machine = testhost.TestHost(self.place / name, kernel, programs=programs, **options)
+        self._guests.append(machine)
+        self._stack.callback(machine.close)
+        return machine
+
+    def example(self):
+        """examples/vfio-user-edu, which serves at the path "edu": its process and that path."""
+        program = self.built("examples/vfio-user-edu")
         path = self.place / "edu"
         with open(self.place / "edu.log", "wb") as log:
             process = subprocess.Popen([program, path], stdin=subprocess.DEVNULL, stdout=log,

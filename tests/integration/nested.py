@@ -10,7 +10,7 @@ import platform
 import re
 import shlex
 
-from facetlib import debian13, guest, image, qemu
+from facetlib import debian13, guest, image, qemu, testhost
 
 from harness import Skip, load_image, scenario, wait_state
 
@@ -18,26 +18,11 @@ from harness import Skip, load_image, scenario, wait_state
 HOST = ["-cpu", "EPYC-Rome", "-display", "none"]
 # Of "host", some kinds of KVM lack registers, over which QEMU 7.2 aborts.
 CPU = ["-cpu", "qemu64"]
-SHARE = "local,security_model=none,readonly=on,multidevs=remap"
 # Huge pages: each page that KVM maps for the inner guest costs a round through three kernels.
 KVM = """\
 modprobe kvm-amd && [ -c /dev/kvm ] &&
 echo always >/sys/kernel/mm/transparent_hugepage/shmem_enabled"""
 PATIENCE = 1800
-
-
-def brought(directories):
-    """Each directory as a read-only share: QEMU's arguments, and the guest's commands, which
-    mount them where they are out here."""
-    device, script = [], []
-    for number, path in enumerate(directories):
-        device += ["-fsdev", f"{SHARE},id=d{number},path={path}",
-                   "-device", f"virtio-9p-pci,fsdev=d{number},mount_tag=d{number}"]
-        where = shlex.quote(str(path))
-        # cache=loose: nobody writes, and the inner guest's disk is a file in here.
-        script.append(f"mkdir -p {where} && mount -t 9p -o ro,trans=virtio,version=9p2000.L,"
-                      f"msize=262144,cache=loose d{number} {where}")
-    return device, " &&\n".join(script)
 
 
 def inner(machine, prefix, *names):
@@ -56,7 +41,7 @@ def qemu_7_2(world):
         raise Skip("facet as built here does not run in Debian 12")
     load_image("guest")  # made out here: the host has no mmdebstrap
     prefix = pathlib.Path(world.prefix).resolve()
-    device, mount = brought((image.REPO, debian13.cache() / "facet", prefix))
+    device, mount = testhost.brought((image.REPO, debian13.cache() / "facet", prefix))
     with guest.Guest(load_image("host12"), world.place / "debian12", [*device, *HOST],
                      using=qemu.newer(), append="facet.gpu=none", memory=2560) as machine:
         with world.check("Debian 12 has QEMU 7.2 and KVM"):

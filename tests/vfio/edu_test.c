@@ -2,8 +2,7 @@
 /*
  * edu_test.c - drives QEMU's `edu` device, or one like it, through facet's VFIO client: the
  * kernel's VFIO or a vfio-user socket, it is the same test. usage: edu-test [--backend NAME]
- * [--by-message]
- * [--no-reset] DEVICE. Writes TAP; ends with 1 when something was wrong.
+ * [--by-message] [--no-intx] [--no-reset] DEVICE. Writes TAP; ends with 1 when something was wrong.
  *
  * Registers: QEMU's docs/specs/edu.rst.
  */
@@ -52,7 +51,7 @@ enum {
 };
 
 static struct facet_vfio_config config = { .root_fd = -1, .timeout_ms = 60000 };
-static bool by_message, no_reset;
+static bool by_message, no_intx, no_reset;
 static struct facet_vfio *vfio;
 static struct facet_error err;
 static uint8_t *memory;
@@ -377,7 +376,7 @@ static void all_tests(void)
 	open_device();
 	test_identity();
 	test_registers();
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+	for (size_t i = no_intx; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		test_interrupt(kinds[i].index, kinds[i].name);
 	test_dma();
 	test_dma_interrupt();
@@ -393,6 +392,8 @@ int main(int argc, char **argv)
 			config.backend = argv[++i];
 		else if (!strcmp(argv[i], "--by-message"))
 			by_message = true;
+		else if (!strcmp(argv[i], "--no-intx"))
+			no_intx = true;
 		else if (!strcmp(argv[i], "--no-reset"))
 			no_reset = true;
 		else if (argv[i][0] != '-' && !config.device)
@@ -412,6 +413,8 @@ int main(int argc, char **argv)
 	printf("1..%u\n", count);
 	return failed ? 1 : 0;
 usage:
-	fprintf(stderr, "usage: %s [--backend NAME] [--by-message] [--no-reset] DEVICE\n", argv[0]);
+	fprintf(stderr,
+		"usage: %s [--backend NAME] [--by-message] [--no-intx] [--no-reset] DEVICE\n",
+		argv[0]);
 	return 2;
 }

@@ -273,6 +273,10 @@ static void what_is_missing_is_said(void **state)
 	refused(FAKE_ADDRESS, "cdev", -ENOENT, "use its group");
 	fake_kernel_remove("sys/bus/pci/devices/" FAKE_ADDRESS "/iommu_group");
 	refused(FAKE_ADDRESS, "group", -ENOENT, "no IOMMU group");
+	/* vfio-pci's probe fails then. */
+	fake_kernel_remove("sys/bus/pci/devices/" FAKE_ADDRESS "/driver");
+	fake_kernel_remove("sys/bus/pci/devices/" FAKE_ADDRESS "/vfio-dev");
+	refused(FAKE_ADDRESS, "group", -ENOENT, "has no driver and no IOMMU group");
 }
 
 static void no_iommu_has_to_be_asked_for(void **state)

@@ -97,6 +97,22 @@ static bool driven_by_vfio(int root_fd, const char *address, const char *driver)
 	return driver[0] && cdev[0];
 }
 
+/* Without a group vfio-pci's probe fails, so a device of such a host never is on it. */
+static int not_driven(const struct facet_vfio_place *place, const char *driver,
+		      struct facet_error *err)
+{
+	if (!driver[0] && !place->group[0])
+		return facet_error_set(err, -ENOENT,
+				       "%s has no driver and no IOMMU group, without which "
+				       "vfio-pci does not take it: switch the IOMMU on in the "
+				       "firmware and for the kernel (intel_iommu=on)",
+				       place->address);
+	return facet_error_set(err, driver[0] ? -EBUSY : -ENOENT,
+			       "%s is on %s%s: bind it to vfio-pci (driver_override, see "
+			       "docs/vfio.md)",
+			       place->address, driver[0] ? "the driver " : "no driver", driver);
+}
+
 int facet_vfio_place_find(int root_fd, const char *device, struct facet_vfio_place *ret,
 			  struct facet_error *err)
 {
@@ -112,14 +128,10 @@ int facet_vfio_place_find(int root_fd, const char *device, struct facet_vfio_pla
 				       place.address);
 	snprintf(path, sizeof(path), DEVICES "/%s/driver", place.address);
 	link_name(root_fd, path, driver, sizeof(driver));
-	if (!driven_by_vfio(root_fd, place.address, driver))
-		return facet_error_set(err, driver[0] ? -EBUSY : -ENOENT,
-				       "%s is on %s%s: bind it to vfio-pci (driver_override, see "
-				       "docs/vfio.md)",
-				       place.address, driver[0] ? "the driver " : "no driver",
-				       driver);
 	snprintf(path, sizeof(path), DEVICES "/%s/iommu_group", place.address);
 	link_name(root_fd, path, place.group, sizeof(place.group));
+	if (!driven_by_vfio(root_fd, place.address, driver))
+		return not_driven(&place, driver, err);
 	find_cdev(root_fd, place.address, place.cdev, sizeof(place.cdev));
 	*ret = place;
 	return 0;
