@@ -219,7 +219,7 @@ def main():
                 failed += 1
                 print(f"not ok {number + 1} {text[:100]}\n  wanted {line}: {words}\n  got {why}")
         if libvirt_takes_it(pathlib.Path(place)) is None:
-            print("ok export --libvirt # SKIP no virt-xml-validate: run scripts/install-deps run")
+            print("ok export --libvirt # SKIP no virt-xml-validate: run scripts/install-deps test")
         else:
             print("ok export --libvirt")
     return 1 if failed else 0
