@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Virtual machines by `facet run`: examples/two-desks.yaml, and what is left of them: nothing."""
+import contextlib
 import os
 import pathlib
 import random
@@ -11,6 +12,16 @@ from harness import scenario
 
 FILE = image.REPO / "examples" / "two-desks.yaml"
 NAMES = ("left", "right")
+
+
+@contextlib.contextmanager
+def launched(world):
+    """A facetd, and no machine of `facet run` afterwards, whatever happens."""
+    host = world.facet()
+    try:
+        yield host
+    finally:
+        host.attempt("stop", "--all", "--now", timeout=300)
 
 
 def machines(host):
@@ -54,7 +65,7 @@ def measured_frames(host, name):
 @scenario()
 def two_desks(world):
     """`facet run` of the example: two guests, caps, screens; `facet stop` leaves nothing."""
-    host = world.facet()
+    host = world.enter(launched(world))
     bystander = host.create("bystander")
     with world.check("both run, with vGPUs of 70 and 30, and caps of 50 % and 25 %"):
         host("run", str(FILE), timeout=300)
@@ -105,7 +116,7 @@ def victims(host):
 @scenario(slow=True)
 def killed_machines(world):
     """Whatever of a machine is killed, and when: the next ps and stop leave nothing."""
-    host = world.facet()
+    host = world.enter(launched(world))
     bystander = host.create("bystander")
     chance = random.Random(7)
     for number in range(12):
