@@ -73,7 +73,7 @@ def brought(directories):
     device, script = [], []
     for number, path in enumerate(directories):
         device += ["-fsdev", f"{BROUGHT},id=d{number},path={path}",
-                   "-device", f"virtio-9p-pci,fsdev=d{number},mount_tag=d{number}"]
+                   "-device", f"virtio-9p-pci,bus=pcie.0,fsdev=d{number},mount_tag=d{number}"]
         where = shlex.quote(str(path))
         # cache=loose: nobody writes, and an inner guest's disk may be a file in here.
         script.append(f"mkdir -p {where} && mount -t 9p -o ro,trans=virtio,version=9p2000.L,"

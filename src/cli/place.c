@@ -7,7 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/cpulist.h"
-#include "cli/cli.h"
+#include "cli/vm.h"
 #include "place/place.h"
 
 enum { LIST = 4096 }; /* of CPUs, as text */
@@ -15,8 +15,9 @@ enum { LIST = 4096 }; /* of CPUs, as text */
 struct question {
 	struct facet_topology topology;
 	struct facet_place_request request;
-	struct facet_place_load load; /* none: what runs here shows in what is free */
+	struct facet_place_load load; /* VMs of the file; others show only in what is free */
 	struct facet_placement answer;
+	const struct facet_vm *first; /* that is printed */
 };
 
 /* --- the request --- */
@@ -75,20 +76,22 @@ static int read_cpus(const struct cli *cli, struct facet_place_request *request)
 	return 0;
 }
 
+/* Options beside a file go before what it says. */
 static int read_request(const struct cli *cli, struct question *question)
 {
 	struct facet_place_request *request = &question->request;
 
-	request->exclusive = cli_value(cli, "exclusive");
-	if (!cli_value(cli, "vcpus") || !cli_value(cli, "memory"))
-		return cli_wrong(cli, "--vcpus N and --memory SIZE are needed");
+	if (cli_value(cli, "exclusive"))
+		request->exclusive = true;
+	if (cli_value(cli, "gpu"))
+		request->gpu_count = 0;
 	if (cli_number(cli, "vcpus", 1, FACET_PLACE_VCPUS, &request->vcpus) ||
 	    cli_bytes(cli, "memory", &request->memory) ||
 	    cli_number(cli, "eus", 0, FACET_PLACE_VCPUS, &request->eus) ||
 	    cli_bytes(cli, "hugepages", &request->page_size) || read_policy(cli, request) ||
 	    read_cpus(cli, request))
 		return CLI_WRONG;
-	return 0;
+	return read_gpus(cli, question);
 }
 
 /* --- the answer --- */
@@ -251,23 +254,26 @@ static json_t *pack_answer(const struct question *question)
 			 runners_up);
 }
 
-static int run(struct cli *cli)
-{
-	facet_autofree struct question *question = calloc(1, sizeof(*question));
-	const char *topology = cli_value(cli, "topology");
-	struct facet_error err;
-	int r;
+/* --- the verb --- */
 
-	if (!question)
-		return cli_error(cli, "out of memory");
-	r = read_request(cli, question);
-	if (r)
-		return r;
-	if (topology && facet_topology_parse(topology, &question->topology, &err))
+static int read_topology(const struct cli *cli, struct facet_topology *ret)
+{
+	const char *text = cli_value(cli, "topology");
+	struct facet_error err;
+
+	if (text && facet_topology_parse(text, ret, &err))
 		return cli_wrong(cli, "--topology %s", err.text);
-	if (!topology && facet_topology_read(&question->topology, &err))
+	if (!text && facet_topology_read(ret, &err))
 		return cli_error(cli, "%s", err.text);
-	r = read_gpus(cli, question);
+	return 0;
+}
+
+/* The request stands; an exit code. */
+static int decide(const struct cli *cli, struct question *question)
+{
+	struct facet_error err;
+	int r = read_request(cli, question);
+
 	if (r)
 		return r;
 	r = facet_place(&question->topology, &question->load, &question->request, &question->answer,
@@ -275,20 +281,109 @@ static int run(struct cli *cli)
 	if (r)
 		return r == -EINVAL ? cli_wrong(cli, "%s", err.text)
 				    : cli_error(cli, "%s", err.text);
-	if (cli->json)
-		return cli_print_json(pack_answer(question));
-	r = print_answer(question);
+	return 0;
+}
+
+static int print(const struct question *question)
+{
+	int r = print_answer(question);
+
 	puts("");
-	return print_candidates(question) ? CLI_FAILED : r;
+	return r ? r : print_candidates(question);
+}
+
+static int place_options(const struct cli *cli, struct question *question)
+{
+	int r;
+
+	if (!cli_value(cli, "vcpus") || !cli_value(cli, "memory"))
+		return cli_wrong(cli, "a FILE, or --vcpus N and --memory SIZE are needed");
+	r = decide(cli, question);
+	if (r)
+		return r;
+	return cli->json ? cli_print_json(pack_answer(question)) : print(question);
+}
+
+/* Of each of its vCPUs, if all run as much as they may. */
+static unsigned int busy_percent(const struct facet_vm *vm)
+{
+	uint64_t cap_ppm = facet_vm_cpu_cap_ppm(vm) / facet_vm_vcpus(vm);
+
+	return cap_ppm && cap_ppm < 1000000 ? (unsigned int)(cap_ppm / 10000) : 100;
+}
+
+/* Each beside those that stand before it in the file. */
+static int place_vm(const struct cli *cli, struct question *question, const struct facet_vm *vm,
+		    json_t *all)
+{
+	struct facet_error err;
+	json_t *one;
+	int r = facet_vm_request(vm, &question->topology, &question->request, &err);
+
+	if (r)
+		return cli_wrong(cli, "%s", err.text);
+	r = decide(cli, question);
+	if (r)
+		return r;
+	facet_place_add(&question->topology, &question->request, &question->answer,
+			busy_percent(vm), &question->load);
+	if (cli->json) {
+		one = pack_answer(question);
+		json_object_set_new(one, "name", json_string(vm->name));
+		json_array_append_new(all, one);
+		return 0;
+	}
+	printf("%s%s\n", vm == question->first ? "" : "\n", vm->name);
+	return print(question);
+}
+
+static int place_file(const struct cli *cli, struct question *question)
+{
+	const char *name = cli->count > 1 ? cli->arguments[1] : NULL;
+	const struct facet_vm *only = NULL;
+	struct facet_vm_file *file;
+	json_t *all = json_array();
+	int r = cli_load_vms(cli, cli->arguments[0], &file);
+
+	if (r) {
+		json_decref(all);
+		return r;
+	}
+	if (name) {
+		only = cli_choose_vm(cli, file, name);
+		r = only ? 0 : CLI_WRONG;
+	}
+	question->first = only ? only : file->vms;
+	for (unsigned int i = 0; !r && i < file->vms_count; i++)
+		if (!only || only == &file->vms[i])
+			r = place_vm(cli, question, &file->vms[i], all);
+	facet_vm_file_destroy(file);
+	if (!r && cli->json)
+		return cli_print_json(all);
+	json_decref(all);
+	return r;
+}
+
+static int run(struct cli *cli)
+{
+	facet_autofree struct question *question = calloc(1, sizeof(*question));
+	int r;
+
+	if (!question)
+		return cli_error(cli, "out of memory");
+	r = read_topology(cli, &question->topology);
+	if (r)
+		return r;
+	return cli->count ? place_file(cli, question) : place_options(cli, question);
 }
 
 const struct cli_verb cli_place = {
 	.name = "place",
-	.arguments = "",
+	.arguments = "[FILE [NAME]]",
 	.summary = "Show where in this host a VM would go, and why",
 	.options = {
-		{ "vcpus", "N", "how many (needed)" },
-		{ "memory", "SIZE", "of the guest (needed)" },
+		{ "vcpus", "N", "how many" },
+		{ "memory", "SIZE", "of the guest" },
 		{ "gpu", "BDF[,BDF]...", "GPUs that it will have" },
 		{ "eus", "N", "cores for a vGPU that renders on them" },
 		{ "hugepages", "SIZE", "memory from pages of this size" },
@@ -298,6 +393,7 @@ const struct cli_verb cli_place = {
 		{ "topology", "FILE|synthetic:TEXT", "of another host: lstopo's XML, or hwloc's notation" },
 		{ NULL },
 	},
+	.max = 2,
 	.alone = true,
 	.run = run,
 };

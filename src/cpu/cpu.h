@@ -51,7 +51,7 @@ int facet_cpu_vm_create(const struct facet_cgroups *groups, const char *name, un
 			struct facet_cpu_vm **ret, struct facet_error *err);
 /* The groups stay: a next facetd takes them over. */
 void facet_cpu_vm_destroy(struct facet_cpu_vm *vm);
-/* And the groups too. Those with processes in them stay, -EBUSY. */
+/* The same, and the groups go, too. Those with processes in them stay, -EBUSY. */
 int facet_cpu_vm_remove(struct facet_cpu_vm *vm);
 /* What VMs of this id left that run no more. */
 void facet_cpu_clean(const struct facet_cgroups *groups);
