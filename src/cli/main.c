@@ -10,7 +10,7 @@ static const struct cli_verb *const verbs[] = {
 	&cli_view,  &cli_qemu_args, &cli_restart, &cli_set,    &cli_top,     &cli_stats,
 	&cli_types, &cli_policy,    &cli_ivshmem, &cli_doctor, &cli_version, &cli_run,
 	&cli_stop,  &cli_ps,        &cli_console, &cli_qmp,    &cli_logs,    &cli_validate,
-	&cli_init,  &cli_export,    &cli_place,   NULL,
+	&cli_init,  &cli_export,    &cli_import,  &cli_place,  NULL,
 };
 
 static void print_help(void)

@@ -19,6 +19,7 @@ struct reading {
 	unsigned int counts[FACET_DOC_DEPTH], depth, documents;
 	char *key; /* of the mapping that is innermost: its value comes next */
 	unsigned int key_line;
+	bool tags; /* are passed over */
 	struct facet_error *err;
 };
 
@@ -147,7 +148,7 @@ static int refuse_extras(struct reading *reading, const yaml_event_t *event)
 	}
 	if (anchor)
 		return refuse(reading, line_of(event), "&%.40s: anchors are not allowed", anchor);
-	if (tag)
+	if (tag && !reading->tags)
 		return refuse(reading, line_of(event), "%.40s: tags are not allowed", tag);
 	return 0;
 }
@@ -203,11 +204,11 @@ static int read_events(struct reading *reading, yaml_parser_t *parser)
 	return r;
 }
 
-int facet_doc_read(const char *path, const char *text, size_t size, struct facet_doc **ret,
-		   struct facet_error *err)
+int facet_doc_read(const char *path, const char *text, size_t size, bool tags,
+		   struct facet_doc **ret, struct facet_error *err)
 {
 	facet_auto(facet_doc_destroy) struct facet_doc *doc = calloc(1, sizeof(*doc));
-	struct reading reading = { .doc = doc, .err = err };
+	struct reading reading = { .doc = doc, .tags = tags, .err = err };
 	yaml_parser_t parser;
 	int r;
 
@@ -252,5 +253,14 @@ int facet_doc_find(const struct facet_doc *doc, const char *name)
 		if (strcmp(text, name) == 0)
 			return i;
 	}
+	return -1;
+}
+
+int facet_doc_child(const struct facet_doc *doc, int parent, const char *key)
+{
+	for (int i = parent + 1; i < doc->count; i++)
+		if (doc->nodes[i].parent == parent && doc->nodes[i].key &&
+		    strcmp(doc->nodes[i].key, key) == 0)
+			return i;
 	return -1;
 }

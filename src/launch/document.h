@@ -28,11 +28,13 @@ struct facet_doc {
 };
 
 /*
- * Reads the only document of a text. Anchors, aliases and tags are refused, and everything has a
- * bound. Errors begin with "PATH:LINE: ".
+ * Reads the only document of a text. Anchors, aliases and tags (unless @tags: then they are passed
+ * over) are refused, and everything has a bound. Errors begin with "PATH:LINE: ".
  */
-int facet_doc_read(const char *path, const char *text, size_t size, struct facet_doc **ret,
-		   struct facet_error *err);
+int facet_doc_read(const char *path, const char *text, size_t size, bool tags,
+		   struct facet_doc **ret, struct facet_error *err);
+/* The value of a key of a mapping; -1: none. */
+int facet_doc_child(const struct facet_doc *doc, int parent, const char *key);
 void facet_doc_destroy(struct facet_doc *doc);
 
 /* "gpus[0].vram" */

@@ -69,21 +69,13 @@ static const cyaml_schema_field_t *find_field(const cyaml_schema_field_t *fields
 
 static int check_value(const struct check *check, int node, const cyaml_schema_value_t *schema);
 
-static int find_child(const struct facet_doc *doc, int parent, const char *key, int from)
-{
-	for (int i = from; i < doc->count; i++)
-		if (doc->nodes[i].parent == parent && strcmp(doc->nodes[i].key, key) == 0)
-			return i;
-	return -1;
-}
-
 static int check_key(const struct check *check, int node, const cyaml_schema_field_t *fields)
 {
 	const struct facet_doc *doc = check->doc;
 	const struct facet_doc_node *n = &doc->nodes[node];
 	const cyaml_schema_field_t *field = find_field(fields, n->key);
 	char name[80], plain[80], keys[200];
-	int other = find_child(doc, n->parent, n->key, 0);
+	int other = facet_doc_child(doc, n->parent, n->key);
 
 	facet_doc_name(doc, node, name, sizeof(name));
 	show(name, plain, sizeof(plain));
@@ -115,7 +107,7 @@ static int check_mapping(const struct check *check, int node, const cyaml_schema
 	facet_doc_name(doc, node, name, sizeof(name));
 	for (; !r && fields->key; fields++)
 		if (!(fields->value.flags & CYAML_FLAG_OPTIONAL) &&
-		    find_child(doc, node, fields->key, node + 1) < 0)
+		    facet_doc_child(doc, node, fields->key) < 0)
 			r = facet_error_set(check->err, -EINVAL, "%.80s:%u: key %s%s%s is missing",
 					    doc->path, doc->nodes[node].line, name,
 					    name[0] ? "." : "", fields->key);

@@ -158,7 +158,6 @@ static const cyaml_schema_field_t vm_fields[] = {
 	TEXT("machine", facet_vm, machine),
 	ENUM("accel", facet_vm, accel, accels),
 	NUMBER("stop-seconds", facet_vm, stop_seconds),
-	BOOL("autostart", facet_vm, autostart),
 	CYAML_FIELD_MAPPING("guest", CYAML_FLAG_DEFAULT, struct facet_vm, guest, guest_fields),
 	PART("cpu", facet_vm, cpu, cpu_fields),
 	PART("memory", facet_vm, memory, memory_fields),

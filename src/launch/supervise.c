@@ -376,14 +376,17 @@ static void end(struct supervisor *s, bool keep)
 
 /* --- all of it --- */
 
-static void detach(void)
+/* What libraries say goes where somebody may look for it. */
+static void detach(const char *directory)
 {
-	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	facet_autoclose int null = open("/dev/null", O_RDWR | O_CLOEXEC), log = -1;
+	char path[PATH_MAX + 20];
 
-	for (int i = 0; i < 3; i++)
-		dup2(fd, i);
-	if (fd > 2)
-		close(fd);
+	snprintf(path, sizeof(path), "%s/supervisor.log", directory);
+	log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	dup2(null, 0);
+	dup2(null, 1);
+	dup2(log < 0 ? null : log, 2);
 	if (chdir("/") < 0)
 		return;
 }
@@ -437,7 +440,7 @@ int facet_supervise(struct facet_supervisor_config *config, struct facet_error *
 	s->pidfd = -1;
 	s->signal_fd = open_signals();
 	if (!config->foreground)
-		detach();
+		detach(config->directory);
 	r = begin(s, err);
 	if (r) {
 		reap(s);
@@ -446,7 +449,8 @@ int facet_supervise(struct facet_supervisor_config *config, struct facet_error *
 		tell(config, "-", err->text);
 	} else {
 		tell(config, "+", "");
-		run_hook(s, s->vm->hooks.started, "started", &why);
+		if (run_hook(s, s->vm->hooks.started, "started", &why))
+			fprintf(stderr, "hooks.started: %s\n", why.text);
 		stay(s);
 		orderly = reap(s);
 		if (!orderly)

@@ -293,7 +293,7 @@ int facet_vm_parse(const char *path, const char *text, size_t size, struct facet
 	facet_auto(facet_doc_destroy) struct facet_doc *doc = NULL;
 	facet_auto(facet_vm_file_destroy) struct facet_vm_file *file = calloc(1, sizeof(*file));
 	bool several;
-	int r = facet_doc_read(path, text, size, &doc, err);
+	int r = facet_doc_read(path, text, size, false, &doc, err);
 
 	if (r)
 		return r;
@@ -315,6 +315,15 @@ int facet_vm_parse(const char *path, const char *text, size_t size, struct facet
 
 int facet_vm_load(const char *path, struct facet_vm_file **ret, struct facet_error *err)
 {
+	facet_autofree char *text = NULL;
+	size_t size;
+	int r = facet_vm_read(path, &text, &size, err);
+
+	return r ? r : facet_vm_parse(path, text, size, ret, err);
+}
+
+int facet_vm_read(const char *path, char **ret, size_t *ret_size, struct facet_error *err)
+{
 	facet_autofree char *text = malloc(FACET_VM_FILE + 1);
 	facet_autoclose int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	size_t size = 0;
@@ -335,7 +344,9 @@ int facet_vm_load(const char *path, struct facet_vm_file **ret, struct facet_err
 		return facet_error_set(err, -EINVAL,
 				       "%.120s:1: too large: a file has at most %d KiB", path,
 				       FACET_VM_FILE >> 10);
-	return facet_vm_parse(path, text, size, ret, err);
+	*ret = facet_steal(text);
+	*ret_size = size;
+	return 0;
 }
 
 void facet_vm_file_destroy(struct facet_vm_file *file)

@@ -116,7 +116,6 @@ struct facet_vm {
 	char *qemu, *machine;
 	unsigned int accel; /* enum facet_vm_accel */
 	unsigned int stop_seconds;
-	bool autostart;
 	struct facet_vm_guest guest;
 	struct facet_vm_cpu cpu;
 	struct facet_vm_memory memory;
@@ -155,6 +154,8 @@ int facet_vm_load(const char *path, struct facet_vm_file **ret, struct facet_err
 /* The same of a text; @path is what errors call it, and where relative paths begin. */
 int facet_vm_parse(const char *path, const char *text, size_t size, struct facet_vm_file **ret,
 		   struct facet_error *err);
+/* The text of a file, if it is not too large. malloc()ed. */
+int facet_vm_read(const char *path, char **ret, size_t *ret_size, struct facet_error *err);
 void facet_vm_file_destroy(struct facet_vm_file *file);
 
 /* A path of the file's, as one that does not depend on where we are: malloc()ed; NULL: no memory.
