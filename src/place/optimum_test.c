@@ -388,12 +388,12 @@ static void test_optimum(void **arg)
 		if (got > best + 1e-9 && got / best - 1 > worst)
 			worst = got / best - 1;
 		if (got > best * 1.01 + 1e-9)
-			print_message("host %u: %u nodes, %u vCPUs, %u EUs: %.6f, best is %.6f\n",
+			print_message("# host %u: %u nodes, %u vCPUs, %u EUs: %.6f, best is %.6f\n",
 				      i, host.topology.node_count, host.request.vcpus,
 				      host.request.eus, got, best);
 	}
-	print_message("%d hosts, %.0f ways on average: %u exact, the worst %.3f %% above\n", HOSTS,
-		      ways / HOSTS, exact, worst * 100);
+	print_message("# %d hosts, %.0f ways on average: %u exact, the worst %.3f %% above\n",
+		      HOSTS, ways / HOSTS, exact, worst * 100);
 	assert_int_equal(worse, 0);
 }
 
