@@ -45,7 +45,8 @@ struct cli_verb {
 
 extern const struct cli_verb cli_gpus, cli_create, cli_ls, cli_show, cli_rm, cli_screenshot,
 	cli_qemu_args, cli_restart, cli_set, cli_top, cli_version, cli_types, cli_stats, cli_policy,
-	cli_view, cli_ivshmem, cli_doctor, cli_vfio, cli_sriov;
+	cli_view, cli_ivshmem, cli_doctor, cli_run, cli_stop, cli_ps, cli_console, cli_qmp,
+	cli_logs, cli_validate, cli_init, cli_export, cli_vfio, cli_sriov, cli_mdev, cli_place;
 
 /* --- arguments --- */
 

@@ -6,10 +6,12 @@
 #include "cli/cli.h"
 
 static const struct cli_verb *const verbs[] = {
-	&cli_gpus,       &cli_create, &cli_ls,        &cli_show,    &cli_rm,
-	&cli_screenshot, &cli_view,   &cli_qemu_args, &cli_restart, &cli_set,
-	&cli_top,        &cli_stats,  &cli_types,     &cli_policy,  &cli_ivshmem,
-	&cli_doctor,     &cli_vfio,   &cli_sriov,     &cli_version, NULL,
+	&cli_gpus,   &cli_create,    &cli_ls,       &cli_show,  &cli_rm,     &cli_screenshot,
+	&cli_view,   &cli_qemu_args, &cli_restart,  &cli_set,   &cli_top,    &cli_stats,
+	&cli_types,  &cli_policy,    &cli_run,      &cli_stop,  &cli_ps,     &cli_console,
+	&cli_qmp,    &cli_logs,      &cli_validate, &cli_init,  &cli_export, &cli_ivshmem,
+	&cli_doctor, &cli_place,     &cli_vfio,     &cli_sriov, &cli_mdev,   &cli_version,
+	NULL,
 };
 
 static void print_help(void)

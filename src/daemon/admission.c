@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/cpulist.h"
 #include "daemon/arbitrated.h"
 #include "daemon/eus.h"
 
@@ -194,7 +195,7 @@ static int admit_eus(const struct facetd_arbitrated_gpu *gpu,
 	find_owners(gpu, member, &owners);
 	if (count)
 		r = resolve_number(gpu, &owners, count, &resolved, &cores, err);
-	else if (limits->eus[0] && facetd_eus_parse(limits->eus, &cores))
+	else if (limits->eus[0] && facet_cpulist_parse(limits->eus, &cores))
 		r = facet_error_set(err, -EINVAL,
 				    "eus '%s': must be a list of cores like 0-3,5, "
 				    "or a number of cores",
@@ -215,7 +216,7 @@ void facetd_admission_cores(struct facetd_arbitrated *member)
 	cpu_set_t cores;
 	struct owners owners;
 
-	member->own_cores = limits->eus[0] && facetd_eus_parse(limits->eus, &cores) == 0;
+	member->own_cores = limits->eus[0] && facet_cpulist_parse(limits->eus, &cores) == 0;
 	if (member->own_cores)
 		CPU_AND(&cores, &cores, all);
 	/* A host of fewer cores than it was made for. */

@@ -215,8 +215,8 @@ static void test_backing(void **state)
 	int ram;
 
 	make_groups(place);
-	facetd_cgroups_init(&place->daemon.arbitration->cgroups, place->daemon.dir.fd,
-			    "2:memory:/\n1:cpu:/\n", "test");
+	facet_cgroups_init(&place->daemon.arbitration->cgroups, place->daemon.dir.fd,
+			   "2:memory:/\n1:cpu:/\n", "test");
 	limits.share.cap_ppm = 300000;
 	vgpu = fake_vgpu_attach(place, &limits);
 	fake_vgpu_start(vgpu, fake_work_rest);

@@ -3,8 +3,8 @@
 #ifndef FACET_DAEMON_ARBITRATED_H
 #define FACET_DAEMON_ARBITRATED_H
 
+#include "cgroup/cgroup.h"
 #include "daemon/arbitration.h"
-#include "daemon/cgroup.h"
 #include "daemon/meter.h"
 #include "share/share.h"
 
@@ -13,7 +13,7 @@ struct facetd_arbitration {
 	uint64_t soft_vram_bytes;
 	bool overcommit;
 	int proc_fd, sys_fd, cgroup_fd;
-	struct facetd_cgroups cgroups;
+	struct facet_cgroups cgroups;
 	cpu_set_t cores; /* ours when we began: soft0's execution units */
 	struct facet_list gpus;
 	unsigned int gpu_count;
@@ -78,7 +78,7 @@ struct facetd_arbitrated {
 	bool closed; /* by us; what it gets by: */
 	enum facet_turn turn;
 	uint64_t turned_ns;
-	struct facetd_cgroup_cpu cpu;    /* the kernel's part in that */
+	struct facet_cgroup_cpu cpu;     /* the kernel's part in that */
 	uint64_t threads_ppm;            /* what it counts for there */
 	bool wants;                      /* backlogged, as the policy was told */
 	struct facetd_sample samples[2]; /* older, newer */

@@ -65,12 +65,12 @@ static void find_cgroups(struct facetd_arbitration *a)
 
 	read_text(a->proc_fd, "self/cgroup", own, sizeof(own));
 	make_id(a->daemon->dir.path, id);
-	facetd_cgroups_init(&a->cgroups, a->cgroup_fd, own, id);
-	facetd_cgroups_clean(&a->cgroups);
-	for (int i = 0; i < FACETD_CONTROLLERS; i++)
-		if (facetd_cgroups_why(&a->cgroups, i))
+	facet_cgroups_init(&a->cgroups, a->cgroup_fd, own, id);
+	facet_cgroups_clean(&a->cgroups);
+	for (int i = 0; i < FACET_CGROUP_CONTROLLERS; i++)
+		if (facet_cgroups_why(&a->cgroups, i))
 			log_info("no kernel limits behind ours: %s",
-				 facetd_cgroups_why(&a->cgroups, i));
+				 facet_cgroups_why(&a->cgroups, i));
 }
 
 int facetd_arbitration_create(struct facetd *daemon, const struct facetd_arbitration_config *cfg,
@@ -240,7 +240,7 @@ static void member_free(struct facetd_arbitrated *member)
 	close_fd(&member->page_fd);
 	close_fd(&member->doorbell_fd);
 	close_fd(&member->worker_pidfd);
-	facetd_cgroup_close_cpu(&member->cpu);
+	facet_cgroup_close_cpu(&member->cpu);
 	free(member);
 }
 
@@ -264,7 +264,7 @@ int facetd_arbitration_attach(struct facetd_vgpu *vgpu, struct facet_error *err)
 	member->turn = FACET_TURN_OPEN;
 	member->vgpu = vgpu;
 	member->page_fd = member->doorbell_fd = member->worker_pidfd = -1;
-	member->cpu = FACETD_CGROUP_NO_CPU;
+	member->cpu = FACET_CGROUP_NO_CPU;
 	facetd_meter_init(&member->meter, gpu->soft ? "cpu-clock" : "drm-fdinfo",
 			  gpu->arbitration->proc_fd);
 	r = facet_member_add(gpu->arbiter, &vgpu->record.limits.share, member, &member->member);
@@ -291,7 +291,7 @@ void facetd_arbitration_detach(struct facetd_vgpu *vgpu)
 	/* A process that goes on without us keeps to its share by itself. */
 	if (member->page)
 		facet_share_beat(member->page, facetd_now_ns());
-	facetd_cgroup_remove(&gpu->arbitration->cgroups, vgpu->record.name);
+	facet_cgroup_remove(&gpu->arbitration->cgroups, vgpu->record.name);
 	facet_member_remove(member->member);
 	facet_list_remove(&member->link);
 	gpu->count--;

@@ -41,7 +41,7 @@ static const char *name_of(const struct facetd_arbitrated *member)
 	return member->vgpu->record.name;
 }
 
-static const struct facetd_cgroups *groups_of(const struct facetd_arbitrated *member)
+static const struct facet_cgroups *groups_of(const struct facetd_arbitrated *member)
 {
 	return &member->gpu->arbitration->cgroups;
 }
@@ -106,11 +106,11 @@ static void apply_quota(struct facetd_arbitrated *member)
 	if (wanted && quota_us < MIN_QUOTA_US)
 		quota_us = MIN_QUOTA_US;
 	if (wanted)
-		r = facetd_cgroup_put(groups_of(member), FACETD_CPU, name_of(member),
-				      member->worker, &err);
+		r = facet_cgroup_put(groups_of(member), FACET_CGROUP_CPU, name_of(member),
+				     member->worker, &err);
 	if (!r)
-		r = facetd_cgroup_limit_cpu(groups_of(member), name_of(member), quota_us, PERIOD_US,
-					    &err);
+		r = facet_cgroup_limit_cpu(groups_of(member), name_of(member), quota_us, PERIOD_US,
+					   &err);
 	if (r)
 		snprintf(member->cpu_why, sizeof(member->cpu_why), "%s", err.text);
 	member->quota_ppm = r ? 0 : wanted;
@@ -130,8 +130,8 @@ static uint64_t trim(uint64_t weight, int64_t lead_ppm)
  */
 static void apply_weight(struct facetd_arbitrated *member)
 {
-	facetd_cgroup_set_weight(&member->cpu,
-				 trim(member->threads_ppm, facet_member_lead_ppm(member->member)));
+	facet_cgroup_set_weight(&member->cpu,
+				trim(member->threads_ppm, facet_member_lead_ppm(member->member)));
 }
 
 /* All together count for as many threads as if each drew with all execution units. */
@@ -169,7 +169,7 @@ void facetd_backing_trim(struct facetd_arbitrated_gpu *gpu, uint64_t now_ns)
 
 bool facetd_backing_yield(struct facetd_arbitrated *member, bool yields)
 {
-	bool idles = facetd_cgroup_set_idle(&member->cpu, yields);
+	bool idles = facet_cgroup_set_idle(&member->cpu, yields);
 
 	apply_weight(member);
 	return idles;
@@ -183,16 +183,17 @@ static void open_cpu(struct facetd_arbitrated *member)
 
 	if (!member->gpu->soft)
 		return;
-	r = facetd_cgroup_put(groups_of(member), FACETD_CPU, name_of(member), member->worker, &err);
+	r = facet_cgroup_put(groups_of(member), FACET_CGROUP_CPU, name_of(member), member->worker,
+			     &err);
 	if (!r)
-		r = facetd_cgroup_open_cpu(groups_of(member), name_of(member), &member->cpu, &err);
+		r = facet_cgroup_open_cpu(groups_of(member), name_of(member), &member->cpu, &err);
 	if (r) {
 		log_debug("%s: the kernel does not know its share: %s", name_of(member), err.text);
 		return;
 	}
 	facet_arbiter_set_spares(member->gpu->arbiter, member->cpu.idle_fd >= 0);
 	member->cpu.idle = member->cpu.idle_fd >= 0;
-	facetd_cgroup_set_idle(&member->cpu, false);
+	facet_cgroup_set_idle(&member->cpu, false);
 	facetd_backing_weights(member->gpu);
 }
 
@@ -210,10 +211,10 @@ static void apply_memory(struct facetd_arbitrated *member)
 	member->memory_why[0] = '\0';
 	if (!member->guest_bytes)
 		limit = 0;
-	r = facetd_cgroup_put(groups_of(member), FACETD_MEMORY, name_of(member), member->worker,
-			      &err);
+	r = facet_cgroup_put(groups_of(member), FACET_CGROUP_MEMORY, name_of(member),
+			     member->worker, &err);
 	if (!r)
-		r = facetd_cgroup_limit_memory(groups_of(member), name_of(member), limit, &err);
+		r = facet_cgroup_limit_memory(groups_of(member), name_of(member), limit, &err);
 	if (r)
 		snprintf(member->memory_why, sizeof(member->memory_why), "%s", err.text);
 	else
@@ -272,14 +273,14 @@ static void make_prompt(const struct facetd_arbitrated *member)
 void facetd_backing_start(struct facetd_arbitrated *member)
 {
 	make_prompt(member);
-	facetd_cgroup_close_cpu(&member->cpu);
+	facet_cgroup_close_cpu(&member->cpu);
 	open_cpu(member);
 	facetd_backing_apply(member);
 }
 
 void facetd_backing_stop(struct facetd_arbitrated *member)
 {
-	uint64_t kills = facetd_cgroup_oom_kills(groups_of(member), name_of(member));
+	uint64_t kills = facet_cgroup_oom_kills(groups_of(member), name_of(member));
 
 	if (kills > member->oom_kills)
 		log_warn("%s: the kernel ended its process, at the limit of %llu MiB of its "
@@ -287,7 +288,7 @@ void facetd_backing_stop(struct facetd_arbitrated *member)
 			 name_of(member), (unsigned long long)member->memory_limit >> 20);
 	member->oom_kills = kills;
 	member->memory_limit = 0;
-	facetd_cgroup_close_cpu(&member->cpu);
+	facet_cgroup_close_cpu(&member->cpu);
 }
 
 void facetd_backing_apply(struct facetd_arbitrated *member)

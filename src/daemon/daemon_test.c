@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -229,23 +230,31 @@ static void test_record_versions(void **state)
 /* Descriptors as they come with an answer. */
 struct source {
 	int left;
+	bool strange;
 };
 
 static int next_fd(void *owner)
 {
 	struct source *source = owner;
 
-	return source->left-- > 0 ? open("/dev/null", O_RDONLY | O_CLOEXEC) : -1;
+	if (source->left-- <= 0)
+		return -1;
+	return source->strange ? open("/proc/self/status", O_RDONLY | O_CLOEXEC)
+			       : memfd_create("held", MFD_CLOEXEC);
 }
 
-static int take(struct facetd_held *held, const char *text, int fds)
+static int take_from(struct facetd_held *held, const char *text, struct source source)
 {
 	json_t *parameters = json_loads(text, 0, NULL);
-	struct source source = { fds };
 	int r = facetd_held_take(held, parameters, next_fd, &source, NULL);
 
 	json_decref(parameters);
 	return r;
+}
+
+static int take(struct facetd_held *held, const char *text, int fds)
+{
+	return take_from(held, text, (struct source){ fds });
 }
 
 static void test_held(void **state)
@@ -282,6 +291,11 @@ static void test_held(void **state)
 	json_decref(told);
 	assert_int_equal(take(held, "{\"fds\":[\"listen\"],\"state\":{}}", 1), 0);
 	assert_int_equal(facetd_held_fd(held, "vhost-user"), -1);
+	/* A file of who knows whom is not kept; nor is all refused for it. */
+	assert_int_equal(
+		take_from(held, "{\"fds\":[\"memory0\"],\"state\":{}}", (struct source){ 1, true }),
+		0);
+	assert_int_equal(held->count, 0);
 	facetd_held_fini(held);
 	free(held);
 }

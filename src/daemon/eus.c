@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/cpulist.h"
+#include "base/units.h"
 
 enum {
 	MAX_NODES = 64,
@@ -19,75 +21,22 @@ enum {
 
 /* --- lists --- */
 
-static int parse_core(const char **text)
-{
-	int core = 0;
-
-	if (**text < '0' || **text > '9')
-		return -EINVAL;
-	for (; **text >= '0' && **text <= '9'; ++*text) {
-		core = core * 10 + (**text - '0');
-		if (core >= CPU_SETSIZE)
-			return -EINVAL;
-	}
-	return core;
-}
-
-int facetd_eus_parse(const char *text, cpu_set_t *ret)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	for (;; text++) {
-		int first = parse_core(&text), last = first;
-
-		if (first >= 0 && *text == '-') {
-			text++;
-			last = parse_core(&text);
-		}
-		if (first < 0 || last < first)
-			return -EINVAL;
-		for (int core = first; core <= last; core++)
-			CPU_SET(core, &set);
-		if (*text == '\0' || *text == '\n')
-			break;
-		if (*text != ',')
-			return -EINVAL;
-	}
-	*ret = set;
-	return 0;
-}
-
 unsigned int facetd_eus_number(const char *text)
 {
-	const char *end = text;
-	int number = parse_core(&end);
+	uint64_t number;
 
-	return number > 0 && *end == '\0' ? (unsigned int)number : 0;
+	return facet_units_number(text, 1, CPU_SETSIZE - 1, &number) ? 0 : (unsigned int)number;
 }
 
 int facetd_eus_format(const cpu_set_t *set, char *ret, size_t size)
 {
-	bool single = CPU_COUNT(set) == 1;
-	size_t used = 0;
+	int core = 0;
 
-	if (!size)
-		return -ENOSPC;
-	ret[0] = '\0';
-	for (int core = 0; core < CPU_SETSIZE; core++) {
-		int first = core, n;
-
-		if (!CPU_ISSET(core, set))
-			continue;
-		while (core + 1 < CPU_SETSIZE && CPU_ISSET(core + 1, set))
-			core++;
-		n = snprintf(ret + used, size - used, core > first || single ? "%s%d-%d" : "%s%d",
-			     used ? "," : "", first, core);
-		used += (size_t)n;
-		if (used >= size)
-			return -ENOSPC;
-	}
-	return 0;
+	if (CPU_COUNT(set) != 1)
+		return facet_cpulist_format(set, ret, size);
+	while (!CPU_ISSET(core, set))
+		core++;
+	return snprintf(ret, size, "%d-%d", core, core) < (int)size ? 0 : -ENOSPC;
 }
 
 /* --- choosing --- */
@@ -124,7 +73,7 @@ static int read_node(int sys_fd, unsigned int node, cpu_set_t *ret)
 	if (n <= 0)
 		return -ENOENT;
 	text[n] = '\0';
-	return facetd_eus_parse(text, ret);
+	return facet_cpulist_parse(text, ret);
 }
 
 int facetd_eus_pick(int sys_fd, unsigned int count, const cpu_set_t *allowed,

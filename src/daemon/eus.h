@@ -8,11 +8,10 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* "0-3,5", as the kernel writes it too. 0 or -EINVAL; an empty list is none. */
-int facetd_eus_parse(const char *text, cpu_set_t *ret);
 /* N of "N"; 0: that is no number. */
 unsigned int facetd_eus_number(const char *text);
-/* The list; one core as "3-3", so that it is never taken for a number. 0, or -ENOSPC. */
+/* The list (base/cpulist.h); one core as "3-3", so that it is never taken for a number. 0, or
+ * -ENOSPC. */
 int facetd_eus_format(const cpu_set_t *set, char *ret, size_t size);
 
 struct facetd_eus_load {

@@ -16,13 +16,14 @@
 
 #include <cmocka.h>
 
+#include "base/cpulist.h"
 #include "daemon/eus.h"
 
 static cpu_set_t cores(const char *list)
 {
 	cpu_set_t set;
 
-	assert_int_equal(facetd_eus_parse(list, &set), 0);
+	assert_int_equal(facet_cpulist_parse(list, &set), 0);
 	return set;
 }
 
@@ -45,7 +46,7 @@ static void test_lists(void **state)
 	assert_int_equal(CPU_COUNT(&set), 7);
 	assert_cores(&set, "0-3,5,7-8");
 	for (const char *const *list = bad; *list; list++)
-		assert_int_equal(facetd_eus_parse(*list, &set), -EINVAL);
+		assert_int_equal(facet_cpulist_parse(*list, &set), -EINVAL);
 	assert_true(CPU_EQUAL(&set, &untouched));
 	set = cores("0,2,1\n");
 	assert_cores(&set, "0-2");

@@ -28,7 +28,7 @@ void fake_place_begin(struct fake_place *place, const struct facetd_arbitration_
 	assert_true(sd_event_new(&place->daemon.event) >= 0);
 	assert_int_equal(facetd_arbitration_create(&place->daemon, cfg, NULL), 0);
 	/* Kernel backing has tests of its own, and real groups are none of this test's business. */
-	facetd_cgroups_init(&place->daemon.arbitration->cgroups, -1, "", "test");
+	facet_cgroups_init(&place->daemon.arbitration->cgroups, -1, "", "test");
 }
 
 void fake_place_end(struct fake_place *place)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/strange.h"
 
 void facetd_held_drop(struct facetd_held *held)
 {
@@ -90,6 +91,10 @@ static int take_items(struct facetd_held *held, const json_t *names, int (*take_
 		if (fd < 0)
 			return facet_error_set(err, -EPROTO, "handover: no descriptor for %s",
 					       text);
+		if (!facet_strange_is_prompt(fd)) {
+			facet_strange_close(fd);
+			continue;
+		}
 		strcpy(held->items[held->count].name, text);
 		held->items[held->count++].fd = fd;
 	}

@@ -28,7 +28,8 @@ void facetd_held_fini(struct facetd_held *held);
  * facetd_held_take() - read a Handover answer.
  * @parameters: from a process that may be in a guest's hands
  * @take_fd: gives the next descriptor that came, or -1
- * @held: replaced as a whole on success, left alone on failure
+ * @held: replaced as a whole on success, left alone on failure; without what could not be closed
+ *        at once (base/strange.h)
  */
 int facetd_held_take(struct facetd_held *held, const json_t *parameters,
 		     int (*take_fd)(void *owner), void *owner, struct facet_error *err);

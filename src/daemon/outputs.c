@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* outputs.c - the methods that look at an output or change it; the vGPU's process does it. */
-#include "base/cleanup.h"
+#include "base/strange.h"
 #include "daemon/call.h"
 
 static bool get_output(struct facet_varlink_call *call, const struct facetd_vgpu *vgpu,
@@ -25,7 +25,7 @@ void facetd_method_screenshot(struct facet_varlink_call *call, void *owner)
 		{ NULL },
 	};
 	struct facetd_vgpu *vgpu = facetd_check(call, known) ? facetd_find_up(call, owner) : NULL;
-	facet_autoclose int fd = -1;
+	facet_autoclose_strange int fd = -1;
 	json_int_t output;
 
 	if (!vgpu || !get_output(call, vgpu, &output))

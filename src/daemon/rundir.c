@@ -34,8 +34,8 @@ bool facetd_name_valid(const char *name)
 	for (size_t i = 0; i < size; i++)
 		if (!strchr(first, name[i]) && !strchr("_.-", name[i]))
 			return false;
-	/* The socket lives beside the folders. */
-	return strcmp(name, "io.facet") != 0;
+	/* The socket lives beside the folders, and so do the machines of `facet run`. */
+	return strcmp(name, "io.facet") != 0 && strcmp(name, "vm") != 0;
 }
 
 static int choose_path(struct facetd_rundir *dir, const char *path, struct facet_error *err)

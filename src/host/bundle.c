@@ -91,7 +91,7 @@ static int write_record(struct facet_scrub *scrub, const struct facet_record *re
 			unsigned int count, unsigned int at, FILE *out)
 {
 	const struct facet_record *r = &records[at];
-	char path[2 * FACET_TREE_PATH], link[128];
+	char path[2 * FACET_TREE_PATH], target[2 * FACET_TREE_PATH], link[128];
 	const char *slash;
 	/* What stands in for a name may be longer. */
 	size_t size = 2 * r->size + 64;
@@ -110,8 +110,9 @@ static int write_record(struct facet_scrub *scrub, const struct facet_record *re
 		break;
 	case FACET_RECORD_LINK:
 		/* Only its last part is ever looked at. */
-		slash = strrchr(r->content, '/');
-		snprintf(link, sizeof(link), "../%.90s", slash ? slash + 1 : r->content);
+		facet_scrub_path(scrub, r->content, target, sizeof(target));
+		slash = strrchr(target, '/');
+		snprintf(link, sizeof(link), "../%.90s", slash ? slash + 1 : target);
 		write_entry(out, path, '2', link, NULL, 0);
 		break;
 	case FACET_RECORD_DIRECTORY:

@@ -3,6 +3,7 @@
 #ifndef FACET_HOST_MDEV_H
 #define FACET_HOST_MDEV_H
 
+#include "host/change.h"
 #include "host/inventory.h"
 
 /*
@@ -102,5 +103,49 @@ struct facet_mdev_nvidia {
 	uint32_t heads, frame_rate, memory_mib, width, height, instances;
 };
 bool facet_mdev_parse_nvidia(const char *text, struct facet_mdev_nvidia *ret);
+
+/* --- changes --- */
+
+/* Each begins a change and ends it: whole, or not there, also when this program is killed. */
+
+/**
+ * facet_mdev_start() - make a device.
+ * @spec: uuid, parent, type; attributes are written in their order
+ * @define: also write its definition, last
+ *
+ * If a step fails the device is removed again.
+ *
+ * Return: 0; -ENOENT: no such parent or type; -EEXIST: the UUID runs already; -ENOSPC: none of the
+ * type is left; or what the kernel or the driver said, after a sentence in @err.
+ */
+int facet_mdev_start(struct facet_change *change, const struct facet_mdev_spec *spec, bool define,
+		     struct facet_error *err);
+/**
+ * facet_mdev_stop() - remove a device that runs; its definition stays.
+ * @parent, @type: what it has to be, or NULL
+ * @forced: also if a process has it open; the kernel then waits for that process
+ *
+ * Return: 0; -ENOENT: it does not run; -ESTALE: it runs under another parent or type; -EBUSY.
+ */
+int facet_mdev_stop(struct facet_change *change, const char *uuid, const char *parent,
+		    const char *type, bool forced, struct facet_error *err);
+/* Makes all that are defined so, of one parent or (NULL) of all; goes on after one that fails. */
+int facet_mdev_autostart(struct facet_change *change, const char *parent, unsigned int *ret_started,
+			 struct facet_error *err);
+
+/* 0; -EEXIST: there is a definition, and it is not to be replaced. Looks at no device. */
+int facet_mdev_define(struct facet_change *change, const struct facet_mdev_spec *spec, bool replace,
+		      struct facet_error *err);
+/* 0 or -ENOENT. */
+int facet_mdev_undefine(struct facet_change *change, const char *parent, const char *uuid,
+			struct facet_error *err);
+/*
+ * The definition of a UUID, whose parent has to be told (or NULL) if it has several: -ENOTUNIQ. One
+ * that is broken gives -EINVAL, with its parent in @ret.
+ */
+int facet_mdev_find_definition(struct facet_tree *tree, const char *uuid, const char *parent,
+			       struct facet_mdev_spec *ret, struct facet_error *err);
+/* The one that runs: 0 or -ENOENT. Nothing in @ret is to be released. */
+int facet_mdev_find_active(struct facet_tree *tree, const char *uuid, struct facet_mdev *ret);
 
 #endif

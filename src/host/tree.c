@@ -369,6 +369,22 @@ bool facet_tree_exists(struct facet_tree *tree, const char *fmt, ...)
 	return true;
 }
 
+int facet_tree_inode(struct facet_tree *tree, uint64_t *ret, const char *fmt, ...)
+{
+	char path[FACET_TREE_PATH];
+	facet_autoclose int fd = -1;
+	struct stat st;
+
+	FORMAT_PATH(path, fmt, -ENAMETOOLONG);
+	fd = facet_tree_openat(tree, path, O_PATH, 0);
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	*ret = st.st_ino;
+	return 0;
+}
+
 static int ask_access(struct facet_tree *tree, const char *name, char *ret, size_t size)
 {
 	facet_autoclose int fd = open_below(tree, name + strlen("access/"), O_PATH);

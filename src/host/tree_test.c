@@ -13,6 +13,8 @@
 
 #include <cmocka.h>
 
+#include "base/cleanup.h"
+#include "host/bundle.h"
 #include "host/tree.h"
 
 struct place {
@@ -193,6 +195,28 @@ static void test_records(void **state)
 	assert_string_equal(records[3].content, "x/y");
 }
 
+/* What tells whose it is has gone from names, contents and where links lead. */
+static void test_bundle(void **state)
+{
+	static const char secret[] = "c0ffee00-0000-4000-8000-0000000000aa";
+	struct place *place = *state;
+	facet_autofree char *tar = NULL;
+	char text[64];
+	size_t size;
+	FILE *out;
+
+	put(place->root, secret, secret);
+	put_link(place, "l", secret);
+	facet_tree_record(place->tree);
+	assert_int_equal(facet_tree_text(place->tree, text, sizeof(text), "%s", secret), 36);
+	assert_int_equal(facet_tree_link(place->tree, text, sizeof(text), "l"), 0);
+	out = open_memstream(&tar, &size);
+	assert_int_equal(facet_bundle_write(place->tree, out, NULL), 3);
+	fclose(out);
+	assert_null(memmem(tar, size, secret, strlen(secret)));
+	assert_non_null(memmem(tar, size, "../00000000-0000-0000-0000-000000000001", 39));
+}
+
 static void test_probe_of_another(void **state)
 {
 	struct place *place = *state;
@@ -232,14 +256,9 @@ static void test_open(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_texts),
-		TEST(test_hostile),
-		TEST(test_links),
-		TEST(test_lists),
-		TEST(test_long_path),
-		TEST(test_records),
-		TEST(test_probe_of_another),
-		cmocka_unit_test(test_open),
+		TEST(test_texts),  TEST(test_hostile),          TEST(test_links),
+		TEST(test_lists),  TEST(test_long_path),        TEST(test_records),
+		TEST(test_bundle), TEST(test_probe_of_another), cmocka_unit_test(test_open),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

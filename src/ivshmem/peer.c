@@ -12,6 +12,7 @@
 #include <sys/uio.h>
 #include <sys/un.h>
 
+#include "base/eventfd.h"
 #include "ivshmem/ivshmem.h"
 #include "ivshmem/receive.h"
 #include "wire/ivshmem.h"
@@ -82,9 +83,10 @@ static void drop_bells(struct bells *bells)
 static int add_bell(struct facet_ivshmem_peer *peer, struct bells *bells, int fd)
 {
 	struct epoll_event event = { .events = EPOLLIN, .data.u32 = bells->count };
-	int r = 0;
+	/* Writing to a pipe or a socket could end this process by SIGPIPE. */
+	int r = facet_eventfd_check(fd) ? 0 : -EPROTO;
 
-	if (bells->count == bells->room) {
+	if (!r && bells->count == bells->room) {
 		unsigned int room = bells->room ? 2 * bells->room : 1;
 		int *fds = reallocarray(bells->fds, room, sizeof(*fds));
 
@@ -95,8 +97,6 @@ static int add_bell(struct facet_ivshmem_peer *peer, struct bells *bells, int fd
 			r = -ENOMEM;
 		}
 	}
-	if (!r && fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
-		r = -errno;
 	if (!r && bells == &peer->own && epoll_ctl(peer->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
 		r = -errno;
 	if (r)
@@ -154,6 +154,8 @@ static int take_news(struct facet_ivshmem_peer *peer, int64_t number, int fd,
 		drop_bells(bells);
 	} else {
 		r = add_bell(peer, bells, fd);
+		if (r == -EPROTO)
+			return refuse(err, "sent a doorbell that is no eventfd", number);
 		if (r)
 			return facet_error_set(err, r, "a doorbell of peer %lld: %s",
 					       (long long)number, strerror(-r));

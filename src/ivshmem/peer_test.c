@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -321,10 +322,30 @@ static void test_lies(void **state)
 	close(null[1]);
 }
 
+/* Who rang it would be killed by SIGPIPE. */
+static void test_bells_that_kill(void **state)
+{
+	int pair[2];
+
+	begin(3);
+	assert_int_equal(pipe2(pair, O_CLOEXEC), 0);
+	tell(5, &pair[1], 1);
+	close(pair[0]);
+	close(pair[1]);
+	run(&t.a);
+	assert_int_equal(facet_ivshmem_peer_ring(t.a.peer, 5, 0), -ENOENT);
+	begin(3);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	tell(3, &pair[0], 1);
+	close(pair[0]);
+	close(pair[1]);
+	expect_refusal();
+}
+
 /* Not lies, only more than we want, or of no use. */
 static void test_odd(void **state)
 {
-	int event = eventfd(0, EFD_CLOEXEC), other = eventfd(0, EFD_CLOEXEC), pair[2];
+	int event = eventfd(0, EFD_CLOEXEC), other = eventfd(0, EFD_CLOEXEC), bell;
 
 	begin(3);
 	for (int i = 0; i < 80; i++) {
@@ -350,15 +371,16 @@ static void test_odd(void **state)
 	assert_int_equal(run(&t.a), 0);
 	assert_int_equal(facet_ivshmem_peer_vectors(t.a.peer, 5), 0);
 
-	/* A doorbell that is none, and readable for ever. */
+	/* A doorbell that is none, readable for ever; never asked not to wait again. */
 	begin(3);
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-	tell(3, &pair[0], 1);
-	close(pair[1]);
+	bell = epoll_create1(EPOLL_CLOEXEC);
+	assert_int_equal(epoll_ctl(bell, EPOLL_CTL_ADD, event, &(struct epoll_event){ EPOLLOUT }),
+			 0);
+	tell(3, &bell, 1);
 	assert_int_equal(run(&t.a), 0);
 	assert_int_equal(facet_ivshmem_peer_dispatch(t.a.peer, NULL), 0);
 	assert_int_equal(t.a.rang[0], 0);
-	close(pair[0]);
+	close(bell);
 
 	/* It goes in the middle of a number. */
 	begin(1);
@@ -384,8 +406,9 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(test_two), TEST(test_without_server), TEST(test_full_bell), TEST(test_lies),
-		TEST(test_odd), TEST(test_nowhere),
+		TEST(test_two),     TEST(test_without_server),  TEST(test_full_bell),
+		TEST(test_lies),    TEST(test_bells_that_kill), TEST(test_odd),
+		TEST(test_nowhere),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

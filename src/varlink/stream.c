@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/strange.h"
+
 enum {
 	READ_SIZE = 16 << 10,
 	MAX_WAITING = 4 << 20, /* bytes in line before a peer counts as not reading */
@@ -36,7 +38,7 @@ void facet_stream_init(struct facet_stream *stream, int fd)
 static void message_destroy(struct message *message)
 {
 	while (message->fd_count)
-		close(message->fds[--message->fd_count]);
+		facet_strange_close(message->fds[--message->fd_count]);
 	free(message->fds);
 	free(message->text);
 	free(message);
@@ -89,7 +91,7 @@ static int take_control(struct facet_stream *stream, struct msghdr *header)
 			if (stream->fd_count < FACET_STREAM_MAX_FDS) {
 				stream->fds[stream->fd_count++] = fd;
 			} else {
-				close(fd);
+				facet_strange_close(fd);
 				ret = -EPROTO;
 			}
 		}
@@ -179,7 +181,7 @@ int facet_stream_take_fd(struct facet_stream *stream)
 void facet_stream_drop_fds(struct facet_stream *stream)
 {
 	while (stream->fd_count)
-		close(stream->fds[--stream->fd_count]);
+		facet_strange_close(stream->fds[--stream->fd_count]);
 }
 
 static int message_fill(struct message *message, const json_t *json, const int *fds,

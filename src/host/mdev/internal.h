@@ -13,7 +13,8 @@
 /* The definition of one; what was in @ret is released first. -ENOENT: there is none. */
 int facet_mdev_read_definition(struct facet_tree *tree, const char *parent, const char *uuid,
 			       struct facet_mdev_spec *ret, struct facet_error *err);
-/* The one that runs, whatever is defined: 0 or -ENOENT. Nothing in @ret is to be released. */
-int facet_mdev_find_active(struct facet_tree *tree, const char *uuid, struct facet_mdev *ret);
+/* A step of a change that was begun. */
+int facet_mdev_write_definition(struct facet_change *change, const struct facet_mdev_spec *spec,
+				bool replace, struct facet_error *err);
 
 #endif

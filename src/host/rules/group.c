@@ -54,8 +54,8 @@ static const char *way_out(const struct facet_host_gpu *gpu)
 			return "unbind the bridge from shpchp, or boot with pci=noshpchp or "
 			       "without "
 			       "that module";
-	return "unbind them from their drivers too, or bind them to vfio-pci; if the host needs "
-	       "them, put the card into another slot";
+	return "facet vfio bind, which gives away the whole group; if the host needs one of them, "
+	       "put the card into another slot";
 }
 
 static void check_viable(struct facet_exam *exam)

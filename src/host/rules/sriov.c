@@ -79,9 +79,8 @@ static void say_none(struct facet_exam *exam)
 		snprintf(fix, sizeof(fix),
 			 "load gim with vf_num=N: that is fixed while it is loaded");
 	else
-		snprintf(fix, sizeof(fix),
-			 "write 0 to sriov_drivers_autoprobe, then 1 to %d to sriov_numvfs",
-			 (int)gpu->vfs_total);
+		snprintf(fix, sizeof(fix), "facet sriov set %s --vfs N, of 1 to %d",
+			 gpu->function.bdf, (int)gpu->vfs_total);
 	facet_say(exam, FACET_STEP, SAW(gpu, "0", "sriov_numvfs"), fix, "no VF is enabled");
 }
 
@@ -113,7 +112,7 @@ static void check_vfs(struct facet_exam *exam)
 			  "%u VFs are in the IOMMU group of the device itself", together);
 	else if (ours)
 		facet_say(exam, FACET_STEP, SAW(gpu, text, "sriov_numvfs"),
-			  "bind them to vfio-pci by driver_override",
+			  "facet vfio bind each of them",
 			  "%u of %u VFs are with a driver of the host", ours, gpu->vf_count);
 	else
 		facet_say(exam, FACET_FINE, SAW(gpu, text, "sriov_numvfs"), NULL,

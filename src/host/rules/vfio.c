@@ -47,20 +47,18 @@ static void check_driver(struct facet_exam *exam)
 {
 	const struct facet_host_gpu *gpu = exam->gpu;
 	const char *driver = gpu->function.driver;
+	char fix[100];
 
+	snprintf(fix, sizeof(fix), "facet vfio bind %s%s", gpu->function.bdf,
+		 *driver ? "; the host then does without it" : "");
 	if (facet_host_driver_is_vfio(driver))
 		facet_say(exam, FACET_FINE, SAW(gpu, driver, "driver"), NULL, "it is bound to %s",
 			  driver);
 	else if (*driver)
-		facet_say(exam, FACET_STEP, SAW(gpu, driver, "driver"),
-			  "unbind it, write vfio-pci to its driver_override, then its address to "
-			  "/sys/bus/pci/drivers_probe; the host then does without it",
+		facet_say(exam, FACET_STEP, SAW(gpu, driver, "driver"), fix,
 			  "the host uses it by driver %s", driver);
 	else
-		facet_say(exam, FACET_STEP, SAW(gpu, "absent", "driver"),
-			  "write vfio-pci to its driver_override, then its address to "
-			  "/sys/bus/pci/drivers_probe",
-			  "no driver has it");
+		facet_say(exam, FACET_STEP, SAW(gpu, "absent", "driver"), fix, "no driver has it");
 }
 
 static void check_boot_vga(struct facet_exam *exam)

@@ -108,9 +108,9 @@ static int not_driven(const struct facet_vfio_place *place, const char *driver,
 				       "firmware and for the kernel (intel_iommu=on)",
 				       place->address);
 	return facet_error_set(err, driver[0] ? -EBUSY : -ENOENT,
-			       "%s is on %s%s: bind it to vfio-pci (driver_override, see "
-			       "docs/vfio.md)",
-			       place->address, driver[0] ? "the driver " : "no driver", driver);
+			       "%s is on %s%s: `facet vfio bind %s` gives it to VFIO",
+			       place->address, driver[0] ? "the driver " : "no driver", driver,
+			       place->address);
 }
 
 int facet_vfio_place_find(int root_fd, const char *device, struct facet_vfio_place *ret,

@@ -129,20 +129,13 @@ static int mask(struct vfu_vector *vector, bool counts)
 	return 0;
 }
 
-static void unmask(struct vfu_vector *vector)
-{
-	vector->masked = false;
-	if (collect(vector))
-		signal_fd(vector->trigger_fd);
-}
-
 static int act(struct vfu_irq *irq, struct vfu_vector *vector, uint32_t action, bool pin)
 {
 	switch (action) {
 	case VFIO_IRQ_SET_ACTION_MASK:
 		return mask(vector, !pin);
 	case VFIO_IRQ_SET_ACTION_UNMASK:
-		unmask(vector);
+		vector->masked = false; /* what it held is delivered by release() */
 		return 0;
 	default:
 		signal_fd(current_fd(vector));
@@ -213,6 +206,24 @@ static int apply(struct facet_vfio_user *vfu, const struct vfu_message *m,
 	return r;
 }
 
+/*
+ * What came while these were masked. Not before the function has let go of the descriptors that it
+ * had for that time: another thread may have written to one until then.
+ */
+static void release(struct facet_vfio_user *vfu, const struct vfio_irq_set *set)
+{
+	struct vfu_irq *irq = &vfu->irqs[set->index];
+
+	pthread_mutex_lock(&vfu->irq_lock);
+	for (uint32_t i = 0; i < set->count; i++) {
+		struct vfu_vector *vector = &irq->vectors[set->start + i];
+
+		if (!vector->masked && collect(vector))
+			signal_fd(vector->trigger_fd);
+	}
+	pthread_mutex_unlock(&vfu->irq_lock);
+}
+
 int vfu_set_irqs(struct facet_vfio_user *vfu, struct vfu_request *request)
 {
 	struct vfio_irq_set set;
@@ -229,6 +240,8 @@ int vfu_set_irqs(struct facet_vfio_user *vfu, struct vfu_request *request)
 	pthread_mutex_unlock(&vfu->irq_lock);
 	if (set.index != VFIO_PCI_INTX_IRQ_INDEX && vfu->pci->ops->vectors_changed)
 		vfu->pci->ops->vectors_changed(vfu->pci);
+	if (set.flags & VFIO_IRQ_SET_ACTION_UNMASK)
+		release(vfu, &set);
 	return r;
 }
 

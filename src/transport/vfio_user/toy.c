@@ -99,9 +99,17 @@ static void memory_changed(struct facet_pci *pci)
 	toy_of(pci)->memory_changes++;
 }
 
+/* A queue's thread may have looked where to write, and write only now. */
 static void vectors_changed(struct facet_pci *pci)
 {
-	toy_of(pci)->vector_changes++;
+	struct toy *toy = toy_of(pci);
+
+	toy->vector_changes++;
+	if (!toy->late_fd)
+		return;
+	eventfd_write(toy->late_fd, 1);
+	close(toy->late_fd);
+	toy->late_fd = 0;
 }
 
 static void toy_destroy(struct facet_pci *pci)

@@ -37,6 +37,7 @@ struct toy {
 	struct facet_pci_dma dma;
 	bool busy;
 	unsigned int resets, memory_changes, vector_changes;
+	int late_fd; /* of a vector: rung once more, and closed, when vectors change; 0: none */
 	int area_fd;
 	uint8_t *area;
 	struct facet_pci_doorbell doorbell;

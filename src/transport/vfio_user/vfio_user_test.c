@@ -341,6 +341,11 @@ static void masked_vectors_wait(void **state)
 	assert_int_equal(set_irqs(&bed, unmask, msix, 2, 1, NULL, 0), 0);
 	assert_int_equal(heard(fd), 1);
 	assert_int_equal(bed_read32(&bed, TOY_MSIX_BAR, TOY_PBA), 0);
+	/* Held back until the function has changed over to the other descriptor. */
+	assert_int_equal(set_irqs(&bed, mask, msix, 2, 1, NULL, 0), 0);
+	bed.toy->late_fd = dup(facet_pci_vector_fd(&bed.toy->pci, 2));
+	assert_int_equal(set_irqs(&bed, unmask, msix, 2, 1, NULL, 0), 0);
+	assert_int_equal(heard(fd), 1);
 	bed_end(&bed);
 	close(fd);
 }

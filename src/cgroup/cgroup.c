@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* cgroup.c - makes, fills and removes control groups, of version 1 and of version 2. */
-#include "daemon/cgroup.h"
+#include "cgroup/cgroup.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -15,12 +15,11 @@
 
 #include "base/cleanup.h"
 
-static const char *const names[FACETD_CONTROLLERS] = { "cpu", "memory" };
+static const char *const names[FACET_CGROUP_CONTROLLERS] = { "cpu", "memory" };
 
 /* --- small files --- */
 
-__attribute__((format(printf, 3, 4))) static int write_file(int root_fd, const char *path,
-							    const char *fmt, ...)
+int facet_cgroup_write(int root_fd, const char *path, const char *fmt, ...)
 {
 	facet_autoclose int fd = openat(root_fd, path, O_WRONLY | O_CLOEXEC);
 	char text[64];
@@ -35,7 +34,7 @@ __attribute__((format(printf, 3, 4))) static int write_file(int root_fd, const c
 	return write(fd, text, (size_t)n) < 0 ? -errno : 0;
 }
 
-static int read_file(int root_fd, const char *path, char *ret, size_t size)
+int facet_cgroup_read(int root_fd, const char *path, char *ret, size_t size)
 {
 	facet_autoclose int fd = openat(root_fd, path, O_RDONLY | O_CLOEXEC);
 	ssize_t n = fd < 0 ? -1 : read(fd, ret, size - 1);
@@ -44,6 +43,40 @@ static int read_file(int root_fd, const char *path, char *ret, size_t size)
 		return -errno;
 	ret[n] = '\0';
 	return 0;
+}
+
+static int write_quota_v1(int root_fd, const char *path, uint64_t quota_us, uint64_t period_us)
+{
+	char quota[PATH_MAX], period[PATH_MAX], text[32];
+	int r;
+
+	snprintf(quota, sizeof(quota), "%.4000s/cpu.cfs_quota_us", path);
+	snprintf(period, sizeof(period), "%.4000s/cpu.cfs_period_us", path);
+	if (!quota_us)
+		return facet_cgroup_write(root_fd, quota, "-1");
+	if (facet_cgroup_read(root_fd, period, text, sizeof(text)) ||
+	    strtoull(text, NULL, 10) != period_us) {
+		/* Without a quota first: the old one may be too much for the new period. */
+		r = facet_cgroup_write(root_fd, quota, "-1");
+		if (!r)
+			r = facet_cgroup_write(root_fd, period, "%" PRIu64, period_us);
+		if (r)
+			return r;
+	}
+	return facet_cgroup_write(root_fd, quota, "%" PRIu64, quota_us);
+}
+
+int facet_cgroup_write_quota(int root_fd, bool v2, const char *path, uint64_t quota_us,
+			     uint64_t period_us)
+{
+	char file[PATH_MAX];
+
+	if (!v2)
+		return write_quota_v1(root_fd, path, quota_us, period_us);
+	snprintf(file, sizeof(file), "%.4000s/cpu.max", path);
+	return quota_us ? facet_cgroup_write(root_fd, file, "%" PRIu64 " %" PRIu64, quota_us,
+					     period_us)
+			: facet_cgroup_write(root_fd, file, "max");
 }
 
 static bool has_word(const char *text, const char *word, const char *separators)
@@ -89,7 +122,7 @@ static void settle_path(int root_fd, const char *mount, const char *own, char re
 		snprintf(ret, PATH_MAX, "%s", mount);
 }
 
-__attribute__((format(printf, 2, 3))) static void nowhere(struct facetd_cgroup_place *place,
+__attribute__((format(printf, 2, 3))) static void nowhere(struct facet_cgroup_place *place,
 							  const char *fmt, ...)
 {
 	va_list args;
@@ -100,16 +133,16 @@ __attribute__((format(printf, 2, 3))) static void nowhere(struct facetd_cgroup_p
 	place->path[0] = '\0';
 }
 
-static void check_writable(int root_fd, struct facetd_cgroup_place *place)
+static void check_writable(int root_fd, struct facet_cgroup_place *place)
 {
 	if (faccessat(root_fd, place->path, W_OK, AT_EACCESS) < 0)
 		nowhere(place, "control group %.80s: %s", place->path, strerror(errno));
 }
 
-static void find_v1(struct facetd_cgroups *groups, enum facetd_controller controller,
+static void find_v1(struct facet_cgroups *groups, enum facet_cgroup_controller controller,
 		    const char *own)
 {
-	struct facetd_cgroup_place *place = &groups->places[controller];
+	struct facet_cgroup_place *place = &groups->places[controller];
 	char path[PATH_MAX / 2];
 
 	if (faccessat(groups->root_fd, names[controller], F_OK, 0) < 0 ||
@@ -133,30 +166,32 @@ static bool has_processes(int root_fd, const char *base)
 	if (faccessat(root_fd, path, F_OK, 0) < 0)
 		return false;
 	snprintf(path, sizeof(path), "%.4000s/cgroup.procs", base);
-	return read_file(root_fd, path, text, sizeof(text)) == 0 && text[0];
+	return facet_cgroup_read(root_fd, path, text, sizeof(text)) == 0 && text[0];
 }
 
 /* May groups below @base have this controller? The kernel is asked, by switching it on. */
-static void enable_v2(struct facetd_cgroups *groups, enum facetd_controller controller,
+static void enable_v2(struct facet_cgroups *groups, enum facet_cgroup_controller controller,
 		      const char *base)
 {
-	struct facetd_cgroup_place *place = &groups->places[controller];
+	struct facet_cgroup_place *place = &groups->places[controller];
 	char path[PATH_MAX], text[256];
 	int r;
 
 	snprintf(path, sizeof(path), "%.4000s/cgroup.controllers", base);
-	if (read_file(groups->root_fd, path, text, sizeof(text)) ||
+	if (facet_cgroup_read(groups->root_fd, path, text, sizeof(text)) ||
 	    !has_word(text, names[controller], " \n")) {
-		nowhere(place, "the %s controller is not delegated to facetd's control group",
-			names[controller]);
+		nowhere(place,
+			"the %s controller is not delegated to facetd's control group: "
+			"Delegate=%s in its unit does that",
+			names[controller], names[controller]);
 		return;
 	}
 	snprintf(path, sizeof(path), "%.4000s/cgroup.subtree_control", base);
-	r = read_file(groups->root_fd, path, text, sizeof(text));
+	r = facet_cgroup_read(groups->root_fd, path, text, sizeof(text));
 	if (!r && has_processes(groups->root_fd, base))
 		r = -EBUSY;
 	if (!r && !has_word(text, names[controller], " \n"))
-		r = write_file(groups->root_fd, path, "+%s", names[controller]);
+		r = facet_cgroup_write(groups->root_fd, path, "+%s", names[controller]);
 	if (r == -EBUSY)
 		nowhere(place, "facetd's control group has processes of its own: systemd 254 "
 			       "gives it one called facetd below (DelegateSubgroup=)");
@@ -168,7 +203,7 @@ static void enable_v2(struct facetd_cgroups *groups, enum facetd_controller cont
 		check_writable(groups->root_fd, place);
 }
 
-static void find_v2(struct facetd_cgroups *groups, const char *mount, const char *own)
+static void find_v2(struct facet_cgroups *groups, const char *mount, const char *own)
 {
 	char path[PATH_MAX / 2], base[PATH_MAX];
 	size_t size;
@@ -179,26 +214,25 @@ static void find_v2(struct facetd_cgroups *groups, const char *mount, const char
 	size = strlen(base);
 	if (size > 7 && strcmp(base + size - 7, "/facetd") == 0)
 		base[size - 7] = '\0';
-	for (int i = 0; i < FACETD_CONTROLLERS; i++)
+	for (int i = 0; i < FACET_CGROUP_CONTROLLERS; i++)
 		enable_v2(groups, i, base);
 }
 
-void facetd_cgroups_init(struct facetd_cgroups *groups, int root_fd, const char *own,
-			 const char *id)
+void facet_cgroups_init(struct facet_cgroups *groups, int root_fd, const char *own, const char *id)
 {
-	*groups = (struct facetd_cgroups){ .root_fd = root_fd };
+	*groups = (struct facet_cgroups){ .root_fd = root_fd };
 	snprintf(groups->id, sizeof(groups->id), "%s", id);
 	groups->v2 = faccessat(root_fd, "cgroup.controllers", F_OK, 0) == 0;
 	if (groups->v2) {
 		find_v2(groups, ".", own);
 		return;
 	}
-	for (int i = 0; i < FACETD_CONTROLLERS; i++)
+	for (int i = 0; i < FACET_CGROUP_CONTROLLERS; i++)
 		find_v1(groups, i, own);
 }
 
-const char *facetd_cgroups_why(const struct facetd_cgroups *groups,
-			       enum facetd_controller controller)
+const char *facet_cgroups_why(const struct facet_cgroups *groups,
+			      enum facet_cgroup_controller controller)
 {
 	return groups->places[controller].path[0] ? NULL : groups->places[controller].why;
 }
@@ -206,28 +240,28 @@ const char *facetd_cgroups_why(const struct facetd_cgroups *groups,
 /* --- groups --- */
 
 /* "cpu/facet-ID-NAME/FILE"; false when there is no place for groups. */
-static bool group_path(const struct facetd_cgroups *groups, enum facetd_controller controller,
+static bool group_path(const struct facet_cgroups *groups, enum facet_cgroup_controller controller,
 		       const char *name, const char *file, char ret[static PATH_MAX])
 {
-	const struct facetd_cgroup_place *place = &groups->places[controller];
+	const struct facet_cgroup_place *place = &groups->places[controller];
 
 	return place->path[0] &&
 	       snprintf(ret, PATH_MAX, "%s/facet-%s-%s%s%s", place->path, groups->id, name,
 			file ? "/" : "", file ? file : "") < PATH_MAX;
 }
 
-static int fail(const struct facetd_cgroups *groups, enum facetd_controller controller, int code,
-		const char *what, struct facet_error *err)
+static int fail(const struct facet_cgroups *groups, enum facet_cgroup_controller controller,
+		int code, const char *what, struct facet_error *err)
 {
-	const char *why = facetd_cgroups_why(groups, controller);
+	const char *why = facet_cgroups_why(groups, controller);
 
 	if (why)
 		return facet_error_set(err, -EOPNOTSUPP, "%s", why);
 	return facet_error_set(err, code, "control group, %s: %s", what, strerror(-code));
 }
 
-int facetd_cgroup_put(const struct facetd_cgroups *groups, enum facetd_controller controller,
-		      const char *name, pid_t pid, struct facet_error *err)
+int facet_cgroup_put(const struct facet_cgroups *groups, enum facet_cgroup_controller controller,
+		     const char *name, pid_t pid, struct facet_error *err)
 {
 	char path[PATH_MAX];
 	int r;
@@ -237,65 +271,52 @@ int facetd_cgroup_put(const struct facetd_cgroups *groups, enum facetd_controlle
 	if (mkdirat(groups->root_fd, path, 0755) < 0 && errno != EEXIST)
 		return fail(groups, controller, -errno, path, err);
 	group_path(groups, controller, name, "cgroup.procs", path);
-	r = write_file(groups->root_fd, path, "%d", (int)pid);
+	r = facet_cgroup_write(groups->root_fd, path, "%d", (int)pid);
 	return r ? fail(groups, controller, r, path, err) : 0;
 }
 
-int facetd_cgroup_limit_cpu(const struct facetd_cgroups *groups, const char *name,
-			    uint64_t quota_us, uint64_t period_us, struct facet_error *err)
+int facet_cgroup_limit_cpu(const struct facet_cgroups *groups, const char *name, uint64_t quota_us,
+			   uint64_t period_us, struct facet_error *err)
 {
 	char path[PATH_MAX];
 	int r;
 
-	if (!group_path(groups, FACETD_CPU, name, groups->v2 ? "cpu.max" : "cpu.cfs_quota_us",
-			path))
-		return fail(groups, FACETD_CPU, -ENAMETOOLONG, name, err);
-	if (groups->v2) {
-		r = quota_us ? write_file(groups->root_fd, path, "%" PRIu64 " %" PRIu64, quota_us,
-					  period_us)
-			     : write_file(groups->root_fd, path, "max");
-		return r ? fail(groups, FACETD_CPU, r, "cpu.max", err) : 0;
-	}
-	/* Without a quota first: the old one may be too much for the new period. */
-	r = write_file(groups->root_fd, path, "-1");
-	if (r || !quota_us)
-		return r ? fail(groups, FACETD_CPU, r, "cpu.cfs_quota_us", err) : 0;
-	group_path(groups, FACETD_CPU, name, "cpu.cfs_period_us", path);
-	r = write_file(groups->root_fd, path, "%" PRIu64, period_us);
-	group_path(groups, FACETD_CPU, name, "cpu.cfs_quota_us", path);
-	if (!r)
-		r = write_file(groups->root_fd, path, "%" PRIu64, quota_us);
-	return r ? fail(groups, FACETD_CPU, r, "cpu.cfs_quota_us", err) : 0;
+	if (!group_path(groups, FACET_CGROUP_CPU, name, NULL, path))
+		return fail(groups, FACET_CGROUP_CPU, -ENAMETOOLONG, name, err);
+	r = facet_cgroup_write_quota(groups->root_fd, groups->v2, path, quota_us, period_us);
+	return r ? fail(groups, FACET_CGROUP_CPU, r, groups->v2 ? "cpu.max" : "cpu.cfs_quota_us",
+			err)
+		 : 0;
 }
 
-int facetd_cgroup_open_cpu(const struct facetd_cgroups *groups, const char *name,
-			   struct facetd_cgroup_cpu *ret, struct facet_error *err)
+int facet_cgroup_open_cpu(const struct facet_cgroups *groups, const char *name,
+			  struct facet_cgroup_cpu *ret, struct facet_error *err)
 {
 	const char *weight = groups->v2 ? "cpu.weight" : "cpu.shares";
 	facet_autoclose int weight_fd = -1, idle_fd = -1;
 	char path[PATH_MAX];
 
-	if (!group_path(groups, FACETD_CPU, name, weight, path))
-		return fail(groups, FACETD_CPU, -ENAMETOOLONG, name, err);
+	if (!group_path(groups, FACET_CGROUP_CPU, name, weight, path))
+		return fail(groups, FACET_CGROUP_CPU, -ENAMETOOLONG, name, err);
 	weight_fd = openat(groups->root_fd, path, O_WRONLY | O_CLOEXEC);
 	if (weight_fd < 0)
-		return fail(groups, FACETD_CPU, -errno, weight, err);
-	group_path(groups, FACETD_CPU, name, "cpu.idle", path);
+		return fail(groups, FACET_CGROUP_CPU, -errno, weight, err);
+	group_path(groups, FACET_CGROUP_CPU, name, "cpu.idle", path);
 	idle_fd = openat(groups->root_fd, path, O_WRONLY | O_CLOEXEC);
-	*ret = (struct facetd_cgroup_cpu){ .unit = groups->v2 ? 100 : 1024,
-					   .most = groups->v2 ? 10000 : 262144,
-					   .weight_fd = facet_steal_fd(&weight_fd),
-					   .idle_fd = facet_steal_fd(&idle_fd) };
+	*ret = (struct facet_cgroup_cpu){ .unit = groups->v2 ? 100 : 1024,
+					  .most = groups->v2 ? 10000 : 262144,
+					  .weight_fd = facet_steal_fd(&weight_fd),
+					  .idle_fd = facet_steal_fd(&idle_fd) };
 	return 0;
 }
 
-void facetd_cgroup_close_cpu(struct facetd_cgroup_cpu *cpu)
+void facet_cgroup_close_cpu(struct facet_cgroup_cpu *cpu)
 {
 	if (cpu->weight_fd >= 0)
 		close(cpu->weight_fd);
 	if (cpu->idle_fd >= 0)
 		close(cpu->idle_fd);
-	*cpu = FACETD_CGROUP_NO_CPU;
+	*cpu = FACET_CGROUP_NO_CPU;
 }
 
 static bool put_number(int fd, unsigned int number)
@@ -307,7 +328,7 @@ static bool put_number(int fd, unsigned int number)
 }
 
 /* Of a group that idles the weight cannot be set; and the kernel forgets the one it had. */
-void facetd_cgroup_set_weight(struct facetd_cgroup_cpu *cpu, uint64_t threads_ppm)
+void facet_cgroup_set_weight(struct facet_cgroup_cpu *cpu, uint64_t threads_ppm)
 {
 	uint64_t weight = threads_ppm * cpu->unit / 1000000;
 
@@ -317,7 +338,7 @@ void facetd_cgroup_set_weight(struct facetd_cgroup_cpu *cpu, uint64_t threads_pp
 	cpu->weight = (unsigned int)weight;
 }
 
-bool facetd_cgroup_set_idle(struct facetd_cgroup_cpu *cpu, bool idle)
+bool facet_cgroup_set_idle(struct facet_cgroup_cpu *cpu, bool idle)
 {
 	if (cpu->idle != idle && put_number(cpu->idle_fd, idle)) {
 		cpu->idle = idle;
@@ -327,13 +348,13 @@ bool facetd_cgroup_set_idle(struct facetd_cgroup_cpu *cpu, bool idle)
 }
 
 /* A number in a file of the group, or behind @key in one of several lines; 0: none. */
-static uint64_t read_number(const struct facetd_cgroups *groups, const char *name, const char *file,
+static uint64_t read_number(const struct facet_cgroups *groups, const char *name, const char *file,
 			    const char *key)
 {
 	char path[PATH_MAX], text[512], *at = text;
 
-	if (!group_path(groups, FACETD_MEMORY, name, file, path) ||
-	    read_file(groups->root_fd, path, text, sizeof(text)))
+	if (!group_path(groups, FACET_CGROUP_MEMORY, name, file, path) ||
+	    facet_cgroup_read(groups->root_fd, path, text, sizeof(text)))
 		return 0;
 	if (key) {
 		at = strstr(text, key);
@@ -342,8 +363,8 @@ static uint64_t read_number(const struct facetd_cgroups *groups, const char *nam
 	return at ? strtoull(at, NULL, 10) : 0;
 }
 
-int facetd_cgroup_limit_memory(const struct facetd_cgroups *groups, const char *name,
-			       uint64_t bytes, struct facet_error *err)
+int facet_cgroup_limit_memory(const struct facet_cgroups *groups, const char *name, uint64_t bytes,
+			      struct facet_error *err)
 {
 	const char *file = groups->v2 ? "memory.max" : "memory.limit_in_bytes";
 	uint64_t used = read_number(groups, name,
@@ -351,36 +372,36 @@ int facetd_cgroup_limit_memory(const struct facetd_cgroups *groups, const char *
 	char path[PATH_MAX];
 	int r;
 
-	if (!group_path(groups, FACETD_MEMORY, name, file, path))
-		return fail(groups, FACETD_MEMORY, -ENAMETOOLONG, name, err);
+	if (!group_path(groups, FACET_CGROUP_MEMORY, name, file, path))
+		return fail(groups, FACET_CGROUP_MEMORY, -ENAMETOOLONG, name, err);
 	/* Version 2 would end the process, version 1 refuses. */
 	if (bytes && used > bytes)
 		return facet_error_set(
 			err, -EBUSY, "%" PRIu64 " MiB are in use: its kernel limit stays as it was",
 			used >> 20);
 	if (bytes)
-		r = write_file(groups->root_fd, path, "%" PRIu64, bytes);
+		r = facet_cgroup_write(groups->root_fd, path, "%" PRIu64, bytes);
 	else
-		r = write_file(groups->root_fd, path, groups->v2 ? "max" : "-1");
-	return r ? fail(groups, FACETD_MEMORY, r, file, err) : 0;
+		r = facet_cgroup_write(groups->root_fd, path, groups->v2 ? "max" : "-1");
+	return r ? fail(groups, FACET_CGROUP_MEMORY, r, file, err) : 0;
 }
 
-uint64_t facetd_cgroup_oom_kills(const struct facetd_cgroups *groups, const char *name)
+uint64_t facet_cgroup_oom_kills(const struct facet_cgroups *groups, const char *name)
 {
 	return read_number(groups, name, groups->v2 ? "memory.events" : "memory.oom_control",
 			   "oom_kill ");
 }
 
-void facetd_cgroup_remove(const struct facetd_cgroups *groups, const char *name)
+void facet_cgroup_remove(const struct facet_cgroups *groups, const char *name)
 {
 	char path[PATH_MAX];
 
-	for (int i = 0; i < FACETD_CONTROLLERS; i++)
+	for (int i = 0; i < FACET_CGROUP_CONTROLLERS; i++)
 		if (group_path(groups, i, name, NULL, path))
 			unlinkat(groups->root_fd, path, AT_REMOVEDIR);
 }
 
-static void clean_place(const struct facetd_cgroups *groups, const char *base)
+static void clean_place(const struct facet_cgroups *groups, const char *base)
 {
 	int fd = openat(groups->root_fd, base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
@@ -398,9 +419,9 @@ static void clean_place(const struct facetd_cgroups *groups, const char *base)
 		close(fd);
 }
 
-void facetd_cgroups_clean(const struct facetd_cgroups *groups)
+void facet_cgroups_clean(const struct facet_cgroups *groups)
 {
-	for (int i = 0; i < FACETD_CONTROLLERS; i++)
+	for (int i = 0; i < FACET_CGROUP_CONTROLLERS; i++)
 		if (groups->places[i].path[0])
 			clean_place(groups, groups->places[i].path);
 }
