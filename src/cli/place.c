@@ -15,7 +15,7 @@ enum { LIST = 4096 }; /* of CPUs, as text */
 struct question {
 	struct facet_topology topology;
 	struct facet_place_request request;
-	struct facet_place_load load; /* VMs of the file; others show only in what is free */
+	struct facet_place_load load; /* VMs that run, and those of the file before this one */
 	struct facet_placement answer;
 	const struct facet_vm *first; /* that is printed */
 };
@@ -374,6 +374,8 @@ static int run(struct cli *cli)
 	r = read_topology(cli, &question->topology);
 	if (r)
 		return r;
+	if (!cli_value(cli, "topology"))
+		facet_load_read(&question->load);
 	return cli->count ? place_file(cli, question) : place_options(cli, question);
 }
 

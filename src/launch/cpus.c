@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "cpu/cpu.h"
 #include "launch/launch.h"
+#include "launch/load.h"
 #include "place/place.h"
 
 struct facet_cpus {
@@ -133,6 +134,7 @@ int facet_cpus_place(struct facet_cpus *cpus, const struct facet_vm *vm, char *r
 	r = facet_topology_read(topology, err);
 	if (!r)
 		r = facet_vm_request(vm, topology, &request, err);
+	facet_load_read(load);
 	if (!r)
 		r = facet_place(topology, load, &request, &cpus->placement, err);
 	if (r)

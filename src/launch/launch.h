@@ -55,9 +55,12 @@ int facet_launch_args(const struct facet_vm_file *file, const struct facet_vm *v
 		      struct facet_args *ret, struct facet_error *err);
 
 struct facet_topology;
+struct facet_place_load;
 struct facet_place_request;
 /* What `place` is asked for it. */
 int facet_vm_request(const struct facet_vm *vm, const struct facet_topology *topology,
 		     struct facet_place_request *ret, struct facet_error *err);
+/* Counts in what is pinned now of every VM of this user; who is not pinned is anywhere. */
+void facet_load_read(struct facet_place_load *load);
 
 #endif
