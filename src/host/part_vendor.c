@@ -61,17 +61,18 @@ static int choose(const struct facet_part_choice *choice, struct facet_part *par
 	facet_autofree struct facet_vendor_vf *vfs = NULL;
 	const struct facet_host_gpu *gpu = choice->gpu;
 	unsigned int count = 0;
-	int r;
+	int r = 0;
 
-	if (!gpu || !gpu->vf_count || !gpu->vfs[0].vendor)
+	if (gpu)
+		r = facet_vendor_vf_list(choice->parts->tree, gpu->function.bdf, &vfs, &count, err);
+	if (r)
+		return r;
+	if (!count)
 		return facet_error_set(
 			err, -EINVAL,
 			"gpu %.40s: has no VFs with NVIDIA's files (`sriov-manage -e "
 			"%.40s` enables them): `facet doctor` says more",
 			choice->request->gpu, choice->request->gpu);
-	r = facet_vendor_vf_list(choice->parts->tree, gpu->function.bdf, &vfs, &count, err);
-	if (r)
-		return r;
 	if (!find_type(gpu, part))
 		return no_type(gpu, choice->request->type, err);
 	for (unsigned int i = 0; i < count; i++)

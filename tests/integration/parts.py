@@ -9,6 +9,7 @@ from facetlib import firmware, testhost
 from fakes import nvidia, xe
 from harness import scenario
 from inner import (MAC, MDEV, igb_vfs, inventory, nvme_vf, prepared, read, refuses, takes, write)
+from owned import owned
 
 # What a type's instances are called here: one for each kind of parent.
 TYPES = {"mtty": "mtty-2", "mdpy": "mdpy-vga", "mbochs": "mbochs-small",
@@ -164,7 +165,7 @@ def let_go(world, host):
 
 def hand_out(world, kernel):
     host = prepared(world, kernel)
-    for step in (types, persistent, mediated, whole, nvme, igb, xe, let_go):
+    for step in (types, persistent, mediated, whole, nvme, igb, owned, xe, let_go):
         step(world, host)
     assert host.shut_down() == 0
 
