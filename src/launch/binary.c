@@ -386,13 +386,6 @@ static int need(const struct facet_qemu *qemu, const struct facet_vm *vm, const 
 static int check_gpu(const struct facet_qemu *qemu, const struct facet_vm *vm,
 		     const struct facet_vm_gpu *gpu, struct facet_error *err)
 {
-	if (!facet_vm_gpu_is_vgpu(gpu) && !gpu->vfio && !gpu->mdev.uuid)
-		return facet_error_set(
-			err, -EOPNOTSUPP,
-			"%s: gpus: facet run does not make devices of %s: make it, and "
-			"name it by %s",
-			vm->name, gpu->sriov.pf ? "sriov" : "an mdev type",
-			gpu->sriov.pf ? "vfio" : "mdev.uuid");
 	if (!facet_vm_gpu_is_vgpu(gpu))
 		return need(qemu, vm, "vfio-pci", err);
 	if (gpu->transport && strcmp(gpu->transport, "vfio-user") == 0)

@@ -241,6 +241,12 @@ static int think_of_gpus(const struct facet_vm *vm, struct facet_qemu_gpu *gpus,
 		const struct facet_vm_gpu *gpu = &vm->gpus[i];
 		uint32_t width = 1280, height = 800;
 
+		if (facet_vm_gpu_is_part(gpu))
+			return facet_error_set(
+				err, -EOPNOTSUPP,
+				"%s: gpus[%u]: which part of %s it gets is known when it runs: "
+				"`facet create` one, and name it by vfio or mdev.uuid",
+				vm->name, i, gpu->sriov.pf ? gpu->sriov.pf : gpu->mdev.parent);
 		if (!facet_vm_gpu_is_vgpu(gpu))
 			continue;
 		if (gpu->size)

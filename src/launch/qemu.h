@@ -9,7 +9,8 @@
 
 /* How a GPU of the file is attached, in its order. */
 struct facet_qemu_gpu {
-	char *socket;   /* of the vGPU; NULL: the file's own device */
+	char *socket;   /* of the vGPU; NULL: a device of the host's */
+	char *device;   /* its directory in sysfs; NULL: the file says which */
 	bool vfio_user; /* its transport */
 	unsigned int width, height, outputs;
 };

@@ -40,14 +40,19 @@ static void add_vhost_user(struct facet_args *args, const char *id,
 			  "max_outputs", outputs, "xres", width, "yres", height, NULL);
 }
 
-static void add_host_device(struct facet_args *args, const char *id, const struct facet_vm_gpu *gpu)
+/* @made: where it is, if facetd made it. */
+static void add_host_device(struct facet_args *args, const char *id, const struct facet_vm_gpu *gpu,
+			    const char *made)
 {
 	char device[80];
 
 	snprintf(device, sizeof(device), "/sys/bus/mdev/devices/%s",
 		 gpu->mdev.uuid ? gpu->mdev.uuid : "");
 	facet_args_option(args, "-device", "vfio-pci", "id", id, "host", gpu->vfio, "sysfsdev",
-			  gpu->vfio ? NULL : device, NULL);
+			  gpu->vfio ? NULL
+			  : made    ? made
+				    : device,
+			  NULL);
 }
 
 static void add_gpus(const struct facet_qemu_config *config, struct facet_args *args)
@@ -60,7 +65,7 @@ static void add_gpus(const struct facet_qemu_config *config, struct facet_args *
 
 		snprintf(id, sizeof(id), "facet-gpu%u", i);
 		if (!gpu->socket)
-			add_host_device(args, id, &vm->gpus[i]);
+			add_host_device(args, id, &vm->gpus[i], gpu->device);
 		else if (gpu->vfio_user)
 			add_vfio_user(args, id, gpu->socket);
 		else

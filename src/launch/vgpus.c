@@ -3,6 +3,7 @@
 #include "launch/vgpus.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,16 @@ static int connect_to(const char *daemon, struct facet_conn **ret, struct facet_
 		facet_error_set(err, -ENOMEM, "libfacet: out of memory");
 	}
 	return r;
+}
+
+/* i915's vGPUs are mediated devices that facet knows more about. */
+static void fill_part(const struct facet_vm_gpu *gpu, struct facet_create *create)
+{
+	bool intel = gpu->mdev.type && strncmp(gpu->mdev.type, "i915-GVTg", 9) == 0;
+
+	create->gpu = gpu->sriov.pf ? gpu->sriov.pf : gpu->mdev.parent;
+	create->mechanism = gpu->sriov.pf ? "sriov" : intel ? "gvtg-hw" : "mdev";
+	create->type = gpu->mdev.type;
 }
 
 /* Texts of the file have been checked: none of these fails. */
@@ -72,6 +83,26 @@ static int take_info(struct facet_conn *conn, struct facet_vm_vgpu *vgpu,
 	return ret->socket ? 0 : -ENOMEM;
 }
 
+/* Which device of the host's it is, facetd tells when it has it. */
+static int take_part(struct facet_conn *conn, struct facet_vm_vgpu *vgpu,
+		     struct facet_qemu_gpu *ret)
+{
+	char *answer = NULL;
+	json_t *json;
+	const char *device;
+	int r = facet_show(conn, vgpu->name, &answer);
+
+	if (r)
+		return r;
+	json = json_loads(answer, 0, NULL);
+	device = json_string_value(json_object_get(json_object_get(json, "part"), "device"));
+	vgpu->created = (uint64_t)json_integer_value(json_object_get(json, "created"));
+	*ret = (struct facet_qemu_gpu){ .device = device ? strdup(device) : NULL };
+	json_decref(json);
+	facet_free(answer);
+	return ret->device ? 0 : -EPROTO;
+}
+
 static int create_one(struct facet_conn *conn, const struct facet_vm_file *file,
 		      const struct facet_vm *vm, unsigned int index, const char *path,
 		      struct facet_vm_state *state, struct facet_qemu_gpu *ret,
@@ -79,13 +110,17 @@ static int create_one(struct facet_conn *conn, const struct facet_vm_file *file,
 {
 	struct facet_vm_vgpu *vgpu = &state->vgpus[state->vgpu_count];
 	struct facet_create create = { .size = sizeof(create), .name = vgpu->name };
+	bool part = facet_vm_gpu_is_part(&vm->gpus[index]);
 	facet_autofree char *kvmfr = NULL;
 	char *answer = NULL;
 	int r;
 
 	facet_vm_gpu_name(vm, index, vgpu->name);
 	vgpu->created = 0;
-	fill(file, vm, index, &create, &kvmfr);
+	if (part)
+		fill_part(&vm->gpus[index], &create);
+	else
+		fill(file, vm, index, &create, &kvmfr);
 	state->vgpu_count++;
 	r = facet_vmdir_write(path, state, err);
 	if (r)
@@ -100,7 +135,7 @@ static int create_one(struct facet_conn *conn, const struct facet_vm_file *file,
 			state->vgpu_count--;
 		return r;
 	}
-	r = take_info(conn, vgpu, ret);
+	r = part ? take_part(conn, vgpu, ret) : take_info(conn, vgpu, ret);
 	if (r)
 		return facet_error_set(err, r, "%s: %.200s", vm->name, facet_error_text(conn));
 	return facet_vmdir_write(path, state, err);
@@ -114,7 +149,7 @@ int facet_vgpus_create(const struct facet_vm_file *file, const struct facet_vm *
 	int r = 0;
 
 	for (unsigned int i = 0; !r && i < vm->gpus_count; i++) {
-		if (!facet_vm_gpu_is_vgpu(&vm->gpus[i]))
+		if (!facet_vm_gpu_is_vgpu(&vm->gpus[i]) && !facet_vm_gpu_is_part(&vm->gpus[i]))
 			continue;
 		if (!conn)
 			r = connect_to(state->daemon, &conn, err);
@@ -127,8 +162,10 @@ int facet_vgpus_create(const struct facet_vm_file *file, const struct facet_vm *
 
 void facet_vgpus_fini(struct facet_qemu_gpu *gpus, unsigned int count)
 {
-	for (unsigned int i = 0; gpus && i < count; i++)
+	for (unsigned int i = 0; gpus && i < count; i++) {
 		free(gpus[i].socket);
+		free(gpus[i].device);
+	}
 	free(gpus);
 }
 

@@ -401,6 +401,11 @@ bool facet_vm_gpu_is_vgpu(const struct facet_vm_gpu *gpu)
 	       !gpu->mdev.uuid;
 }
 
+bool facet_vm_gpu_is_part(const struct facet_vm_gpu *gpu)
+{
+	return gpu->sriov.pf || (gpu->mdev.parent && !gpu->mdev.uuid);
+}
+
 void facet_vm_gpu_name(const struct facet_vm *vm, unsigned int index, char ret[static 80])
 {
 	if (index)

@@ -166,8 +166,10 @@ char *facet_vm_path(const struct facet_vm_file *file, const char *path);
 unsigned int facet_vm_vcpus(const struct facet_vm *vm);
 uint64_t facet_vm_memory_bytes(const struct facet_vm *vm);
 uint64_t facet_vm_cpu_cap_ppm(const struct facet_vm *vm); /* of one CPU; 0: none */
-/* Is it facetd's to make? */
+/* Does a process of facetd's serve it? */
 bool facet_vm_gpu_is_vgpu(const struct facet_vm_gpu *gpu);
+/* Is it a part of the host's that facetd takes for it, and gives back? */
+bool facet_vm_gpu_is_part(const struct facet_vm_gpu *gpu);
 /* The name of vGPU @index in facetd: the VM's, from the second on with its number. */
 void facet_vm_gpu_name(const struct facet_vm *vm, unsigned int index, char ret[static 80]);
 /* "true" or a path: it is wanted. */

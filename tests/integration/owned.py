@@ -2,7 +2,7 @@
 """Parts of the test host's devices as facet's vGPUs: facetd gives each to one name, and takes it back."""
 import json
 
-from facetlib import testhost
+from facetlib import firmware, testhost
 
 from inner import MAC, MDEV, PCI, igb_vfs, read, takes
 
@@ -16,6 +16,19 @@ PARTS = {
     "nvidia": (testhost.IGB, "vendor-vf", "1004", r"igb-vf: registers .*dma ok"),
     "whole": (testhost.EDU_ALONE, "vfio", None, r"edu: registers dma msi ok"),
 }
+
+
+TINY = f"""\
+name: tiny
+guest: {{iso: /root/empty.iso}}
+accel: tcg
+cpu: {{count: 1}}
+memory: {{size: 64M}}
+gpus:
+- mdev: {{parent: "{testhost.GPU}", type: i915-GVTg_V5_8}}
+- sriov: {{pf: "{testhost.IGB}"}}
+extra: ["-bios", /facet/firmware.bin, "-device", isa-debug-exit]
+"""
 
 
 def start_facetd(host):
@@ -39,9 +52,19 @@ def facts(host):
                     f"ls -l {PCI}/{testhost.EDU_ALONE}/driver 2>/dev/null; true")
 
 
+def runs(host):
+    """A VM in a file: its guest ends by itself, having found both of its devices."""
+    (host.share / "tiny.yaml").write_text(TINY, encoding="ascii")
+    host.run("truncate -s 1M /root/empty.iso && timeout 200 facet run /facet/tiny.yaml\n"
+             "for n in $(seq 600); do facet ps | grep -q crashed && exit; sleep 0.2; done; exit 1")
+    said = host.run("facet ps")
+    assert f"exit code {firmware.GOOD}" in said, said
+    assert not [name for name in names(host) if name.startswith("tiny")]
+
+
 def owned(world, host):
     host.bind(testhost.GPU, "i915")
-    for vf in igb_vfs(host, 3)[1:]:
+    for vf in igb_vfs(host, 4)[2:]:
         host.bind(vf, "nvidia")
     host.unbind(testhost.EDU_ALONE)
     before = facts(host)
@@ -57,6 +80,8 @@ def owned(world, host):
         code, said = host.attempt(f"facet create other --gpu {testhost.EDU_ALONE} "
                                   "--mechanism vfio 2>&1")
         assert code == 1 and "is given to whole" in said, said
+    with world.check("facet run takes parts for its VM, and gives them back when that has ended"):
+        runs(host)
     with world.check("a facetd that was killed is followed by one that knows them"):
         host.run("kill -9 $(cat /root/facetd.pid)")
         start_facetd(host)
