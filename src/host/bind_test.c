@@ -114,10 +114,11 @@ static void test_failures(void **state)
 	static const int codes[] = { -EIO, -EBUSY, -EINTR, -ENODEV, -ENOSPC };
 	struct fake_sysfs *fake = *state;
 
-	for (unsigned int at = 1; at <= 6; at++)
+	for (unsigned int at = 2; at <= 13; at++)
 		for (unsigned int i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
-			fake->fail_at = fake->writes + at;
+			fake->fail_at = fake->writes + at / 2;
 			fake->fail_with = codes[i];
+			fake->fail_after = at & 1;
 			assert_int_equal(bind(fake, GPU, false, NULL), codes[i]);
 			fake->fail_at = 0;
 			assert_host_has_it(fake);

@@ -288,12 +288,15 @@ static int fake_write(void *kernel, const char *path, const char *text)
 	assert_true(fake->writes < LOG);
 	trim(words, sizeof(words), text);
 	snprintf(fake->log[fake->writes - 1], FACET_TREE_PATH, "%s=%s", path, words);
-	if (now && fake->fail_with)
-		return fake->fail_with;
-	if (now && !fake->fail_after)
+	if (now && !fake->fail_after) {
+		if (fake->fail_with)
+			return fake->fail_with;
 		_exit(0);
+	}
 	r = fake->also ? fake->also(fake, path, text) : 1;
 	r = r == 1 ? react(fake, path, text) : r;
+	if (now && fake->fail_with)
+		return fake->fail_with;
 	if (now)
 		_exit(0);
 	return r;

@@ -20,8 +20,8 @@ struct fake_sysfs {
 	unsigned int writes;          /* those that came, and are in the log */
 
 	unsigned int fail_at; /* the write that fails, from 1; 0: none */
-	int fail_with;        /* negative errno; 0: the process dies before it is made */
-	bool fail_after;      /* it dies when it was made */
+	int fail_with;        /* negative errno; 0: the process dies */
+	bool fail_after;      /* when it was made, as a short write may have been; else before */
 
 	/* Looks at a write before the fake does: 1: go on; else what the writer gets. */
 	int (*also)(struct fake_sysfs *fake, const char *path, const char *text);

@@ -116,10 +116,11 @@ static void test_failures(void **state)
 	struct fake_sysfs *fake = *state;
 
 	assert_int_equal(set(fake, 1, &plain, NULL), 0);
-	for (unsigned int at = 1; at <= 7; at++)
+	for (unsigned int at = 2; at <= 15; at++)
 		for (unsigned int i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
-			fake->fail_at = fake->writes + at;
+			fake->fail_at = fake->writes + at / 2;
 			fake->fail_with = codes[i];
+			fake->fail_after = at & 1;
 			assert_int_equal(set(fake, 2, &half, NULL), codes[i]);
 			fake->fail_at = 0;
 			assert_untouched(fake, "1");
