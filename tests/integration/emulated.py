@@ -42,7 +42,7 @@ def testhost_6_1(world):
     everything(world, "6.1")
 
 
-@scenario()
+@scenario(slow=True)
 def testhost_killed(world):
     """facet is killed at each of its writes while it makes VFs and binds a device."""
     machine = world.test_host().start().wait_ready()
