@@ -5,13 +5,15 @@
 
 #include "cli/cli.h"
 
+static const struct cli_verb help;
+
 static const struct cli_verb *const verbs[] = {
 	&cli_gpus,    &cli_create,    &cli_ls,       &cli_show, &cli_rm,     &cli_screenshot,
 	&cli_view,    &cli_qemu_args, &cli_restart,  &cli_set,  &cli_top,    &cli_stats,
 	&cli_types,   &cli_policy,    &cli_run,      &cli_stop, &cli_ps,     &cli_console,
 	&cli_qmp,     &cli_logs,      &cli_validate, &cli_init, &cli_export, &cli_import,
 	&cli_ivshmem, &cli_doctor,    &cli_place,    &cli_vfio, &cli_sriov,  &cli_mdev,
-	&cli_version, NULL,
+	&cli_version, &help,          NULL,
 };
 
 static void print_help(void)
@@ -51,6 +53,29 @@ static const struct cli_verb *find_verb(const char *name)
 	fputs("\n", stderr);
 	return NULL;
 }
+
+static int run_help(struct cli *cli)
+{
+	const struct cli_verb *verb = cli->count ? find_verb(cli->arguments[0]) : NULL;
+
+	if (cli->count && !verb)
+		return CLI_WRONG;
+	if (verb)
+		print_verb_help(verb);
+	else
+		print_help();
+	return cli_flush();
+}
+
+static const struct cli_verb help = {
+	.name = "help",
+	.arguments = "[VERB]",
+	.summary = "Show what there is, or what a verb takes",
+	.options = { { NULL } },
+	.max = 1,
+	.alone = true,
+	.run = run_help,
+};
 
 static int unknown_option(const struct cli *cli, const char *text)
 {

@@ -19,6 +19,9 @@ _facet() {
 		else
 			words="best-effort equal fixed"
 		fi ;;
+		stop | console | qmp | logs) words=$(facet ps 2>/dev/null | awk 'NR > 1 { print $1 }') ;;
+		help) words=$(facet help | sed -n 's/^  \([a-z][a-z-]*\) .*/\1/p') ;;
+		run | validate | place | export | import) words=$(compgen -f -- "$word") ;;
 		screenshot) words=$(facet ls 2>/dev/null | awk 'NR > 1 { print $1 }'; compgen -f -- "$word") ;;
 		esac
 	fi
