@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -20,18 +21,27 @@
 #include "launch/supervise.h"
 #include "launch/vgpus.h"
 
-enum { KILL_MS = 10000 };
+enum { KILL_MS = 10000, GONE_TRIES = 100 };
 
 /* --- sweeping --- */
+
+/* The threads of one that was killed go one by one, and hold its control groups until then. */
+static void wait_gone(pid_t pid)
+{
+	for (unsigned int i = 0; i < GONE_TRIES && pid > 1 && kill(pid, 0) == 0; i++)
+		nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
+}
 
 static void kill_left(pid_t pid, uint64_t start)
 {
 	facet_autoclose int pidfd = facet_process_open(pid, start);
 
-	if (pidfd < 0)
-		return;
-	facet_process_signal(pidfd, SIGKILL, 0);
-	facet_process_wait(pidfd, KILL_MS);
+	if (pidfd >= 0) {
+		facet_process_signal(pidfd, SIGKILL, 0);
+		facet_process_wait(pidfd, KILL_MS);
+	}
+	if (start)
+		wait_gone(pid);
 }
 
 /* With the lock of all. @crashed: also one that is kept for its logs. */
