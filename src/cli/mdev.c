@@ -2,6 +2,7 @@
 /* mdev.c - facet mdev: its words, and those that only look. */
 #include "cli/mdev.h"
 
+#include <libsmartcols.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,6 +92,8 @@ static int print(struct libscols_table *table, json_t *array, int r)
 {
 	if (r == 0)
 		return array ? cli_print_json(array) : cli_print_table(table);
+	if (table)
+		scols_unref_table(table);
 	json_decref(array);
 	return r;
 }

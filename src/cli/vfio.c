@@ -151,14 +151,16 @@ static int run_ls(const struct cli *cli)
 		{ "DRIVER" },      { "PERSISTS" }, { "USER" },  { NULL },
 	};
 	const char *root = cli_value(cli, "root");
-	struct libscols_table *table = cli->json ? NULL : cli_table(columns);
-	json_t *rows = cli->json ? json_array() : NULL;
+	struct libscols_table *table;
 	struct facet_names groups;
 	struct facet_tree *tree;
 	struct facet_error err;
+	json_t *rows;
 
 	if (facet_tree_open(root ? root : "/", &tree, &err) < 0)
 		return cli_wrong(cli, "%s", err.text);
+	table = cli->json ? NULL : cli_table(columns);
+	rows = cli->json ? json_array() : NULL;
 	facet_tree_list(tree, &groups, "sys/kernel/iommu_groups");
 	/* By number, where names are sorted as texts. */
 	for (unsigned int digits = 1; digits < 10; digits++)

@@ -16,10 +16,11 @@ SETUP = r"""set -e
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 mkdir -p /run/h && mount -t tmpfs tmpfs /run/h && mkdir -p /run/h/up /run/h/work {inside}
 mount -t overlay -o lowerdir={root},upperdir=/run/h/up,workdir=/run/h/work overlay {inside}
+mount -t tmpfs tmpfs {inside}/run && mount -t tmpfs tmpfs {inside}/tmp
+# After them: the repository may be in /tmp.
 for dir in /dev /sys /facet {repo}; do
 	mkdir -p {inside}$dir && mount --rbind $dir {inside}$dir
 done
-mount -t tmpfs tmpfs {inside}/run && mount -t tmpfs tmpfs {inside}/tmp
 cp -r /facet/lib {inside}/run/lib
 printf '[Unit]\nDefaultDependencies=no\n' >{inside}/etc/systemd/system/bare.target
 (unshare --pid --fork --mount sh -c 'mount -t proc proc {inside}/proc && exec env container=facet \
