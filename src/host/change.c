@@ -171,7 +171,7 @@ int facet_change_begin(struct facet_change *change, const char *what, struct fac
 	r = facet_change_commit(change, err);
 	if (r < 0 || change->cfg.dry_run)
 		return r;
-	facet_journal_boot(tree, boot, sizeof(boot));
+	facet_tree_boot(tree, boot, sizeof(boot));
 	change->journal.what = strdup(what);
 	change->journal.boot = strdup(boot);
 	if (!change->journal.what || !change->journal.boot)

@@ -15,7 +15,5 @@ char *facet_journal_format_step(const struct facet_journal_step *step);
 /* Undoes the journal's steps, the last one first. 0 or -EUCLEAN, after trying all. */
 int facet_journal_undo(struct facet_tree *tree, const struct facet_journal *journal,
 		       struct facet_error *err);
-/* The running kernel's, or "". */
-void facet_journal_boot(struct facet_tree *tree, char *ret, size_t size);
 
 #endif

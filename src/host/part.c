@@ -306,7 +306,7 @@ static int choose(struct facet_part_choice *choice, struct facet_part *part,
 	    !(ops->typed &&
 	      facet_tree_exists(choice->parts->tree, "sys/class/mdev_bus/%.60s", request->gpu)))
 		return facet_error_set(err, -EINVAL,
-				       "gpu %.40s: no such PCI device here, as in 0000:03:00.0: "
+				       "gpu %.40s: there is no such PCI device here: "
 				       "`facet gpus --host` lists them",
 				       request->gpu);
 	if (ops->typed && !request->type)

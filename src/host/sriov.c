@@ -89,7 +89,7 @@ static bool switched_off(struct facet_tree *tree, const char *bdf, char boot[FAC
 {
 	char text[FACET_TREE_NAME];
 
-	facet_journal_boot(tree, boot, FACET_TREE_NAME);
+	facet_tree_boot(tree, boot, FACET_TREE_NAME);
 	return facet_tree_text(tree, text, sizeof(text), SWITCHED_OFF, bdf) >= 0 &&
 	       strcmp(text, boot) == 0;
 }

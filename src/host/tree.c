@@ -269,6 +269,11 @@ int facet_tree_target(struct facet_tree *tree, char *ret, size_t size, const cha
 	return r;
 }
 
+void facet_tree_boot(struct facet_tree *tree, char *ret, size_t size)
+{
+	facet_tree_text(tree, ret, size, "proc/sys/kernel/random/boot_id");
+}
+
 static int compare_names(const void *a, const void *b)
 {
 	return strcmp(a, b);

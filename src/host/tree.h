@@ -76,6 +76,8 @@ void facet_names_fini(struct facet_names *names);
 /* The number that tells a file, once links are followed, from all that had its name before it. */
 int facet_tree_inode(struct facet_tree *tree, uint64_t *ret, const char *path, ...)
 	__attribute__((format(printf, 3, 4)));
+/* Of the running kernel, one for each boot: "" if it does not say. */
+void facet_tree_boot(struct facet_tree *tree, char *ret, size_t size);
 bool facet_tree_exists(struct facet_tree *tree, const char *path, ...)
 	__attribute__((format(printf, 2, 3)));
 /* May this process read and write it? 0, or negative errno. */

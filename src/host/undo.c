@@ -6,11 +6,6 @@
 #include "base/cleanup.h"
 #include "host/change_internal.h"
 
-void facet_journal_boot(struct facet_tree *tree, char *ret, size_t size)
-{
-	facet_tree_text(tree, ret, size, "proc/sys/kernel/random/boot_id");
-}
-
 /* A file's text, or where a link leads; "" if there is neither. */
 static void read_guard(struct facet_tree *tree, const char *path, char *ret, size_t size)
 {
@@ -71,7 +66,7 @@ int facet_journal_undo(struct facet_tree *tree, const struct facet_journal *jour
 
 	if (!journal->what) /* who began it died before it said what */
 		return 0;
-	facet_journal_boot(tree, boot, sizeof(boot));
+	facet_tree_boot(tree, boot, sizeof(boot));
 	rebooted = strcmp(boot, journal->boot) != 0;
 	for (unsigned int i = journal->count; i-- > 0;) {
 		const struct facet_journal_step *step = &journal->steps[i];

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/cpulist.h"
 #include "cpu/cpu.h"
 #include "launch/launch.h"
 #include "launch/load.h"
@@ -169,22 +170,6 @@ static int limit(struct facet_cpus *cpus, const struct facet_vm *vm, pid_t pid, 
 	return r ? r : facet_cpu_vm_limit(cpus->vm, &limits, err);
 }
 
-static void read_list(const char *text, cpu_set_t *ret)
-{
-	unsigned long first, last;
-	char *end;
-
-	CPU_ZERO(ret);
-	do {
-		first = last = strtoul(text, &end, 10);
-		if (*end == '-')
-			last = strtoul(end + 1, &end, 10);
-		for (; first <= last && first < CPU_SETSIZE; first++)
-			CPU_SET(first, ret);
-		text = end + 1;
-	} while (*end == ',');
-}
-
 static int pin(struct facet_cpus *cpus, const struct facet_vm *vm, pid_t pid, const pid_t *tids,
 	       unsigned int count, struct facet_error *err)
 {
@@ -199,8 +184,9 @@ static int pin(struct facet_cpus *cpus, const struct facet_vm *vm, pid_t pid, co
 	for (unsigned int i = 0; i < count; i++) {
 		if (chosen)
 			CPU_SET(cpus->placement.vcpus[i], &sets[i]);
-		else
-			read_list(vm->cpu.pinning, &sets[i]);
+		else if (facet_cpulist_parse(vm->cpu.pinning, &sets[i]))
+			return facet_error_set(err, -EINVAL, "%s: cpu.pinning %.80s: is no list",
+					       vm->name, vm->cpu.pinning);
 	}
 	return facet_cpu_pin(cpus->proc_fd, pid, tids, sets, count,
 			     chosen ? &cpus->placement.emulator : NULL, err);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/cpulist.h"
 #include "base/units.h"
 #include "launch/schema.h"
 
@@ -130,23 +131,17 @@ static bool is_one_of(const char *text, const char *words)
 	return false;
 }
 
-/* "0-3,6", each at most @max, ranges not backwards. */
+/* "0-3,6", each at most @max. */
 static bool is_list(const char *text, uint64_t max)
 {
-	unsigned long first, last;
-	char *end;
+	cpu_set_t set;
 
-	do {
-		if (*text < '0' || *text > '9')
+	if (strchr(text, '\n') || facet_cpulist_parse(text, &set))
+		return false;
+	for (uint64_t cpu = max + 1; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, &set))
 			return false;
-		first = last = strtoul(text, &end, 10);
-		if (*end == '-' && end[1] >= '0' && end[1] <= '9')
-			last = strtoul(end + 1, &end, 10);
-		if (first > last || last > max)
-			return false;
-		text = end + 1;
-	} while (*end == ',');
-	return *end == '\0';
+	return true;
 }
 
 /* '#' stands for a hexadecimal digit. */

@@ -13,7 +13,5 @@
 
 /* A token that can be written down. */
 bool facet_vendor_vf_token_sound(const char *token);
-/* This boot, "" if the kernel does not tell. */
-void facet_vendor_vf_boot(struct facet_tree *tree, char ret[FACET_VENDOR_VF_BOOT]);
 
 #endif

@@ -17,11 +17,6 @@ const char *facet_vendor_vf_state_name(enum facet_vendor_vf_state state)
 	return names[state];
 }
 
-void facet_vendor_vf_boot(struct facet_tree *tree, char ret[FACET_VENDOR_VF_BOOT])
-{
-	facet_tree_text(tree, ret, FACET_VENDOR_VF_BOOT, "proc/sys/kernel/random/boot_id");
-}
-
 /* 0: read; -ENOENT: there is none; others: there is one that says nothing. */
 static int read_claim(struct facet_tree *tree, const struct facet_vendor_vf *vf,
 		      struct facet_vendor_vf_claim *ret)
@@ -53,7 +48,7 @@ static const char *misfit(struct facet_tree *tree, const struct facet_vendor_vf 
 {
 	char boot[FACET_VENDOR_VF_BOOT];
 
-	facet_vendor_vf_boot(tree, boot);
+	facet_tree_boot(tree, boot, sizeof(boot));
 	if (!*boot || strcmp(vf->claim.boot, boot) != 0)
 		return "this host was booted again";
 	if (strcmp(vf->claim.vf, vf->vf) != 0 || vf->claim.instance != vf->instance)

@@ -166,7 +166,7 @@ int facet_vendor_vf_take(struct facet_change *change, const char *pf, unsigned i
 	strcpy(vf.claim.token, token);
 	strcpy(vf.claim.pf, vf.pf);
 	strcpy(vf.claim.vf, vf.vf);
-	facet_vendor_vf_boot(tree, vf.claim.boot);
+	facet_tree_boot(tree, vf.claim.boot, sizeof(vf.claim.boot));
 	if (!*vf.claim.boot)
 		return facet_error_set(err, -EIO,
 				       "/proc/sys/kernel/random/boot_id: cannot be read");
